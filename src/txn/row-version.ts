@@ -1,0 +1,57 @@
+/**
+ * One committed (or about to be committed) version of a row, decoded. Versions of a row form a chain from newest to
+ * oldest; a reader at snapshot S takes the first with `seq <= S`.
+ *
+ * What must stay true: a version is immutable once its commit is enqueued, except that `previous` is cut when no
+ * snapshot can need it. `values[i]` belongs to `table.columns[i]` of the descriptor the version was decoded for.
+ */
+import type {Datum} from '../../catalog/types/datum.ts';
+import type {TableDescriptor} from '../../catalog/descriptor.ts';
+
+export interface RowVersion {
+    /** Hidden identity of the row, unique in its table, kept through updates and flushes. */
+    readonly rowid: number;
+    /** Place in the order of all changes (`_seq`); unique per row version, ascending in commit order. */
+    readonly seq: number;
+    /** Commit time in nanoseconds since 1970 (`_updated`); strictly increasing over all row versions. */
+    readonly updatedNs: bigint;
+    /** Role id of the owning user in a `user` table, else 0. */
+    readonly owner: number;
+    readonly values: readonly Datum[];
+    readonly deleted: boolean;
+    previous: RowVersion | null;
+}
+
+/** One row's change within a transaction. insert: before null; delete: after null. */
+export interface RowChange {
+    readonly table: TableDescriptor;
+    /** Owner's role id for `user` tables, else 0. */
+    readonly owner: number;
+    readonly rowid: number;
+    /** Place in the order of all changes; for deletes too. */
+    readonly seq: number;
+    readonly before: RowVersion | null;
+    readonly after: RowVersion | null;
+}
+
+/**
+ * A transaction after its log record is durable: what mirror, live queries and LISTEN are fed with, in commit order.
+ * Changes by flush, compaction or moves are not in it: rows do not change by being moved. TTL eviction is: `expired`.
+ */
+export interface CommittedTransaction {
+    /** `_seq` of the last change; the transaction's own place in commit order. */
+    readonly seq: number;
+    readonly changes: readonly RowChange[];
+    /** Tables emptied by TRUNCATE or dropped: every row of them is gone at `seq`, without single changes. */
+    readonly truncated: readonly TableDescriptor[];
+    readonly altered: readonly {readonly tableId: number; readonly now: TableDescriptor | undefined}[];
+    readonly notifications: readonly {readonly channel: string; readonly payload: string; readonly processId: number}[];
+    readonly expired: boolean;
+}
+
+export interface ChangeFeed {
+    /** Called synchronously, in commit order, right after the transaction became visible. Must not throw or block. */
+    subscribe(listener: (transaction: CommittedTransaction) => void): () => void;
+    /** `_seq` up to which everything is visible. */
+    readonly visibleSeq: number;
+}
