@@ -2,7 +2,8 @@
  * What the rest of the database knows of a table: read back from the twin's pg_catalog after each DDL and kept in the
  * hot store. Immutable: a change of the table makes a new descriptor with a higher `version`.
  *
- * What must stay true: `tableId` never changes and is never reused; `attnum` is the stable identity of a column and the
+ * What must stay true: `tableId` names the stored rows: it is never reused, and changes only when all rows are replaced
+ * at once (TRUNCATE, a rewrite); `attnum` is the stable identity of a column and the
  * field number of its values in stored rows; oids belong to the present twin and may change when it is rebuilt.
  */
 import type {Datum} from './types/datum.ts';

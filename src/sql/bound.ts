@@ -58,7 +58,10 @@ export interface ParamExpr extends Node {
 
 export interface ColumnExpr extends Node {
     readonly kind: 'column';
-    /** 0 = a source of the query this expression stands in, 1 = of the query around it, and so on. */
+    /**
+     * 0 = a source of the query this expression stands in, 1 = of the query around it, and so on. Each BoundSelect and
+     * BoundValues is a level; a set operation is none: its arms count as standing where it stands.
+     */
     readonly level: number;
     /** Index into `BoundSelect.sources` of that query. */
     readonly source: number;
@@ -357,6 +360,7 @@ export interface BoundInsert {
     /** VALUES rows (null entry = DEFAULT), a query, or DEFAULT VALUES. Expressions are cast to the column types. */
     readonly source:
         | {readonly kind: 'values'; readonly rows: readonly (readonly (Expr | null)[])[]}
+        // casts: one per column of the query, over ColumnExpr {level 0, source 0, column = 1-based output column}.
         | {readonly kind: 'query'; readonly query: BoundQuery; readonly casts: readonly Expr[]}
         | {readonly kind: 'default'};
     readonly overriding: 'none' | 'user' | 'system';
@@ -411,4 +415,9 @@ export interface BoundStatement {
         readonly strength: RowLockStrength;
         readonly wait: 'wait' | 'nowait' | 'skip locked';
     } | null;
+    /**
+     * A date, time or interval literal was read with the session's TimeZone, DateStyle and IntervalStyle: a plan kept
+     * for this statement is good for sessions with the same settings only.
+     */
+    readonly dependsOnSettings: boolean;
 }

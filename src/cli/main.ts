@@ -1,0 +1,32 @@
+/**
+ * The program: gives the command line the real world (arguments, environment, streams, signals, server). Everything
+ * that decides anything is in `command-line.ts`, where tests can reach it.
+ */
+import {readFileSync} from 'node:fs';
+import {pino} from 'pino';
+import {runCommandLine} from './command-line.ts';
+
+export async function main(): Promise<void> {
+    await runCommandLine(process.argv.slice(2), {
+        env: process.env,
+        version: readVersion(),
+        writeOut: (text) => process.stdout.write(text),
+        writeError: (text) => process.stderr.write(text),
+        onSignal: (signal, listener) => process.on(signal, listener),
+        exit: (code) => process.exit(code),
+        nowMs: () => performance.now(),
+        createLogger: (level) => pino({level}, pino.destination({fd: 2, sync: true})),
+        // Loaded late: --help and --version need none of the engines.
+        startServer: async (settings, logger) => {
+            const {startServer} = await import('../server.ts');
+            return startServer(settings, logger);
+        },
+    });
+}
+
+function readVersion(): string {
+    const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+    return (JSON.parse(manifest) as {version: string}).version;
+}
+
+if (import.meta.main) await main();

@@ -1,0 +1,354 @@
+/**
+ * The database without its network side: storage, catalog, transactions and engines joined together. Everything else is
+ * handed what it needs from here.
+ *
+ * What must stay true: `open` replays the commit log before anything reads; the vectorised engine and the twin start
+ * only when first needed; `close` makes everything durable and flushes nothing to segments.
+ */
+import type {Logger} from 'pino';
+import {Catalog} from '../catalog/catalog.ts';
+import type {CatalogRecord} from '../catalog/records.ts';
+import type {TableDescriptor} from '../catalog/descriptor.ts';
+import {PgError} from '../catalog/errors.ts';
+import {Twin} from '../catalog/twin/twin.ts';
+import {DataDirectory} from '../storage/data-directory.ts';
+import {HotBatch, HotStore} from '../storage/hot/hot-store.ts';
+import {
+    catalogRange,
+    deletionRange,
+    MANIFEST_RANGE,
+    parseCatalogKey,
+    parseDeletionKey,
+    parseIdKey,
+    SEQUENCE_RANGE,
+} from '../storage/hot/keys.ts';
+import {CommitLog} from '../storage/log/commit-log.ts';
+import {FsObjectStore} from '../storage/objects/fs-store.ts';
+import type {ObjectStore} from '../storage/objects/object-store.ts';
+import {decodeManifest} from '../storage/segments/manifest.ts';
+import type {Settings} from './config/load-settings.ts';
+import {DdlExecutor} from './exec/ddl/ddl-executor.ts';
+import {Planner} from './exec/planner.ts';
+import {ReferencePath} from './exec/reference/reference-path.ts';
+import type {StatementContext} from './exec/statement-context.ts';
+import {VectorExecutor} from './exec/vector/executor.ts';
+import type {TableInput} from './exec/vector/table-input.ts';
+import {typeCodec} from './exec/vector/type-codec.ts';
+import type {TypeCodec} from './exec/vector/type-map.ts';
+import {TableWriter} from './exec/write/table-writer.ts';
+import {JobRunner} from './jobs/job-runner.ts';
+import {LiveService} from './live/live-service.ts';
+import {NotificationHub} from './live/notifications.ts';
+import type {Session} from './session/session.ts';
+import {fetchColdRow} from './tiers/cold-rows.ts';
+import {HotRows} from './tiers/hot-source.ts';
+import {tableInput} from './tiers/table-inputs.ts';
+import {TableTiers} from './tiers/table-tiers.ts';
+import {Committer, decodeMeta, META_KEY} from './txn/committer.ts';
+import {decodeCommitRecord} from './txn/commit-record.ts';
+import type {Head} from './txn/head.ts';
+import {RowCache} from './txn/row-cache.ts';
+import {RowWrites} from './txn/row-writes.ts';
+import {Sequences} from './txn/sequences.ts';
+import {TableStore} from './txn/table-store.ts';
+import {UniqueSlots} from './txn/unique-slots.ts';
+
+/** Log entries replayed into LevelDB at a time. */
+const REPLAY_BATCH_BYTES = 8 * 1024 * 1024;
+
+export class Database {
+    readonly name: string;
+    readonly settings: Settings;
+    readonly logger: Logger;
+    readonly catalog: Catalog;
+    readonly hot: HotStore;
+    readonly log: CommitLog;
+    readonly objects: ObjectStore;
+    readonly cache: RowCache;
+    readonly slots: UniqueSlots;
+    readonly committer: Committer;
+    readonly writes: RowWrites;
+    readonly sequences: Sequences;
+    readonly hotRows: HotRows;
+    readonly planner: Planner;
+    readonly twin: Twin;
+    readonly ddl: DdlExecutor;
+    readonly reference: ReferencePath;
+    readonly jobs: JobRunner;
+    readonly live: LiveService;
+    readonly notifications: NotificationHub;
+    readonly sessions = new Map<number, Session>();
+    readonly typeCodec: TypeCodec;
+    readonly startedAtMs = Date.now();
+    readonly #directory: DataDirectory;
+    readonly #stores = new Map<number, TableStore>();
+    readonly #tiers = new Map<number, TableTiers>();
+    readonly #writers = new WeakMap<TableStore, {readonly catalogVersion: number; readonly writer: TableWriter}>();
+    #vector: Promise<VectorExecutor> | undefined;
+    #vectorReady: VectorExecutor | undefined;
+
+    private constructor(parts: OpenParts) {
+        this.settings = parts.settings;
+        this.logger = parts.logger;
+        this.name = parts.settings.database;
+        this.#directory = parts.directory;
+        this.hot = parts.hot;
+        this.log = parts.log;
+        this.catalog = parts.catalog;
+        this.objects = parts.objects;
+        this.#tiers = parts.tiers;
+        this.cache = new RowCache(parts.settings.rowCacheBytes);
+        this.slots = new UniqueSlots((key) => parts.hot.getSync(key));
+        this.committer = new Committer({
+            log: parts.log,
+            hot: parts.hot,
+            cache: this.cache,
+            slots: this.slots,
+            state: parts.state,
+            clockNs: wallClockNs,
+            fatal: parts.fatal,
+        });
+        this.writes = new RowWrites(this.slots, () => this.committer.allocateRowid());
+        this.sequences = new Sequences(this.committer);
+        for (const [id, state] of parts.sequences) this.sequences.restore(id, state.value, state.isCalled);
+        this.hotRows = new HotRows(this.committer, this.hot, (table) => this.store(table));
+        this.typeCodec = typeCodec(this.catalog.types);
+        this.planner = new Planner(this);
+        this.ddl = new DdlExecutor(this);
+        this.reference = new ReferencePath(this);
+        this.twin = this.ddl.makeTwin(parts.directory.paths.twin);
+        this.jobs = new JobRunner(this);
+        this.live = new LiveService(this);
+        this.notifications = new NotificationHub(parts.settings.liveQueueBytesMax);
+        this.committer.subscribe((transaction) => {
+            if (transaction.notifications.length > 0) this.notifications.publish(transaction.notifications);
+            this.#vectorReady?.mirror.onCommitted(transaction);
+        });
+    }
+
+    static async open(settings: Settings, logger: Logger, fatal: (error: unknown) => void): Promise<Database> {
+        const directory = await DataDirectory.open(settings.data);
+        const faults = faultHook(settings.faultPoint);
+        const hot = await HotStore.open(directory.paths.hot, {
+            cacheBytes: settings.hotCacheBytes,
+            writeBufferBytes: 16 * 1024 * 1024,
+            faults,
+        });
+        const log = await CommitLog.open(directory.paths.log, {fileBytes: settings.logFileBytes, onFatal: fatal, faults});
+        const state = await recover(hot, log, logger);
+        const catalog = new Catalog();
+        catalog.restore(await readCatalog(hot));
+        const objects = await FsObjectStore.open(directory.paths.segments);
+        const tiers = await readTiers(hot);
+        const sequences = await readSequences(hot);
+        const database = new Database({
+            settings, logger, directory, hot, log, state, catalog, objects, tiers, sequences, fatal,
+        });
+        await database.ddl.initialise();
+        database.jobs.start();
+        return database;
+    }
+
+    /** Names the version of PostgreSQL that is spoken, and our own. */
+    get serverVersion(): string {
+        return SERVER_VERSION;
+    }
+
+    get serverVersionNumber(): string {
+        return '180006';
+    }
+
+    store(table: TableDescriptor): TableStore {
+        const known = this.#stores.get(table.tableId);
+        if (known !== undefined && known.table.version === table.version) return known;
+        if (known !== undefined) this.#replaceStore(known);
+        const store = new TableStore(table, this.catalog.types, this.hot, this.cache, this.tiers(table.tableId));
+        this.#stores.set(table.tableId, store);
+        return store;
+    }
+
+    /** The table's rows as committed so far stay; its heads are read again under the new descriptor. */
+    #replaceStore(store: TableStore): void {
+        store.clear();
+        this.#stores.delete(store.table.tableId);
+    }
+
+    /** Forgets a table that is gone. */
+    forgetTable(tableId: number): void {
+        const store = this.#stores.get(tableId);
+        if (store !== undefined) this.#replaceStore(store);
+        this.#tiers.delete(tableId);
+    }
+
+    tiers(tableId: number): TableTiers {
+        let tiers = this.#tiers.get(tableId);
+        if (tiers === undefined) {
+            tiers = new TableTiers(tableId);
+            this.#tiers.set(tableId, tiers);
+        }
+        return tiers;
+    }
+
+    tableWriter(table: TableDescriptor, context: StatementContext): TableWriter {
+        const store = this.store(table);
+        const {version} = context.catalog;
+        const known = this.#writers.get(store);
+        if (known !== undefined && known.catalogVersion === version) return known.writer;
+        const writer = new TableWriter(
+            store,
+            (sql) => this.planner.bindExpressions(sql, context),
+            (oid) => this.ddl.hasCheckedDomain(oid, context.catalog),
+        );
+        this.#writers.set(store, {catalogVersion: version, writer});
+        return writer;
+    }
+
+    /** What the vectorised path reads of a table now. Called under its lock. */
+    tableInput(context: StatementContext, table: TableDescriptor): TableInput {
+        return tableInput(this, context, table);
+    }
+
+    /** The vectorised engine, started when first needed. */
+    vector(): Promise<VectorExecutor> {
+        this.#vector ??= VectorExecutor.open(this.hotRows, this.typeCodec, {
+            directory: this.#directory.paths.mirror,
+            memoryBytesMax: this.settings.duckdbMemory,
+            threads: this.settings.duckdbThreads,
+            readersMax: 16,
+            bufferedChangesMax: 500_000,
+        }).then((executor) => {
+            this.#vectorReady = executor;
+            return executor;
+        });
+        return this.#vector;
+    }
+
+    /** A column that the mirror keeps as text because a value did not fit its DuckDB type. */
+    isDemoted(tableId: number, attnum: number): boolean {
+        return this.#vectorReady?.mirror.isDemoted(tableId, attnum) ?? false;
+    }
+
+    async fetchColdRow(head: Head): Promise<void> {
+        await fetchColdRow(this, head);
+    }
+
+    lockNotAvailable(table: string): PgError {
+        return new PgError('55P03', `could not obtain lock on row in relation "${table}"`);
+    }
+
+    async sessionClosed(session: Session): Promise<void> {
+        this.sessions.delete(session.processId);
+        this.notifications.close(session.processId);
+        this.live.endSession(session.processId);
+    }
+
+    /** Everything acknowledged is durable already; this brings LevelDB up to date and closes what is open. */
+    async close(): Promise<void> {
+        await this.jobs.stop();
+        this.live.close();
+        await this.committer.drain();
+        await this.twin.close();
+        if (this.#vector !== undefined) (await this.#vector).close();
+        await this.log.close();
+        await this.hot.close();
+        await this.objects.close();
+        await this.#directory.close();
+    }
+}
+
+export const TIDEWIRE_VERSION = '0.1.0';
+export const SERVER_VERSION = `18.6 (Tidewire ${TIDEWIRE_VERSION})`;
+
+interface OpenParts {
+    readonly settings: Settings;
+    readonly logger: Logger;
+    readonly directory: DataDirectory;
+    readonly hot: HotStore;
+    readonly log: CommitLog;
+    readonly state: {readonly seq: number; readonly nextRowid: number; readonly updatedNs: bigint};
+    readonly catalog: Catalog;
+    readonly objects: ObjectStore;
+    readonly tiers: Map<number, TableTiers>;
+    readonly sequences: ReadonlyMap<number, {readonly value: bigint; readonly isCalled: boolean}>;
+    readonly fatal: (error: unknown) => void;
+}
+
+function wallClockNs(): bigint {
+    return BigInt(Math.floor((performance.timeOrigin + performance.now()) * 1000)) * 1000n;
+}
+
+/** Ends the process at a named point: crash tests need no other door. */
+function faultHook(faultPoint: string): ((point: string) => void) | undefined {
+    if (faultPoint === '') return undefined;
+    return (point) => {
+        if (point === faultPoint) process.kill(process.pid, 'SIGKILL');
+    };
+}
+
+async function recover(
+    hot: HotStore,
+    log: CommitLog,
+    logger: Logger,
+): Promise<{seq: number; nextRowid: number; updatedNs: bigint}> {
+    const meta = hot.getSync(META_KEY);
+    let {nextRowid, updatedNs} = meta === undefined ? {nextRowid: 1, updatedNs: 0n} : decodeMeta(meta);
+    let seq = hot.appliedSeq;
+    let batch = new HotBatch();
+    let entries = 0;
+    const writes: Promise<void>[] = [];
+    await log.replay(hot.appliedSeq, (entry) => {
+        const record = decodeCommitRecord(entry.payload);
+        for (const {key, value} of record.operations) {
+            // The payload's memory is the log reader's: what is kept is copied.
+            if (value === null) batch.delete(Buffer.from(key));
+            else batch.put(Buffer.from(key), Buffer.from(value));
+        }
+        seq = entry.seq;
+        nextRowid = Math.max(nextRowid, record.nextRowid);
+        updatedNs = record.updatedNs > updatedNs ? record.updatedNs : updatedNs;
+        entries++;
+        if (batch.bytes > REPLAY_BATCH_BYTES) {
+            writes.push(hot.write(batch, seq));
+            batch = new HotBatch();
+        }
+    });
+    if (entries > 0) {
+        writes.push(hot.write(batch, seq));
+        await Promise.all(writes);
+        logger.info({entries, seq}, 'replayed the commit log');
+    }
+    return {seq, nextRowid, updatedNs};
+}
+
+async function readCatalog(hot: HotStore): Promise<CatalogRecord[]> {
+    const records: CatalogRecord[] = [];
+    for await (const page of hot.pages(catalogRange('other'), 1000)) {
+        for (const [key, value] of page) records.push({key: parseCatalogKey(key).name, value: value.toString('utf8')});
+    }
+    return records;
+}
+
+async function readTiers(hot: HotStore): Promise<Map<number, TableTiers>> {
+    const tiers = new Map<number, TableTiers>();
+    for await (const page of hot.pages(MANIFEST_RANGE, 1000)) {
+        for (const [, value] of page) {
+            const manifest = decodeManifest(value.toString('utf8'));
+            const table = new TableTiers(manifest.tableId, manifest);
+            for (const segment of manifest.segments) {
+                for await (const dead of hot.pages(deletionRange(segment.segmentId), 10_000)) {
+                    for (const [key] of dead) table.restoreDead(segment.segmentId, parseDeletionKey(key).rowid, 0);
+                }
+            }
+            tiers.set(manifest.tableId, table);
+        }
+    }
+    return tiers;
+}
+
+async function readSequences(hot: HotStore): Promise<Map<number, {value: bigint; isCalled: boolean}>> {
+    const states = new Map<number, {value: bigint; isCalled: boolean}>();
+    for await (const page of hot.pages(SEQUENCE_RANGE, 1000)) {
+        for (const [key, value] of page) states.set(parseIdKey(key), Sequences.decode(value));
+    }
+    return states;
+}

@@ -1,0 +1,133 @@
+/**
+ * The DuckDB expression for one table at a snapshot: mirror, clean segments, dirty segments without their dead rows,
+ * and overlay, as one UNION ALL with the columns that the query needs.
+ *
+ * What must stay true: every branch has the same columns with the same types in the same order; rows hidden by the
+ * overlay are hidden in mirror and segments alike; the row filter is in every branch.
+ */
+import type {ColumnDescriptor} from '../../../catalog/descriptor.ts';
+import {SEGMENT_ATTNUM} from '../../../catalog/descriptor.ts';
+import {quoteIdentifier, quoteLiteral} from './engine.ts';
+import {RetryOnReferencePath} from './failures.ts';
+import type {TableReference} from './printer/context.ts';
+import {literal} from './printer/literal.ts';
+import type {SegmentColumnInput, SegmentInput, TableInput} from './table-input.ts';
+import type {DuckType, TypeCodec} from './type-map.ts';
+import {duckTypeOf} from './type-map.ts';
+
+/** Names of what was put into DuckDB for this table, or undefined where there is nothing. */
+export interface TableParts {
+    readonly mirror: string;
+    /** A table with the overlay's rows, laid out as the mirror. */
+    readonly overlay: string | undefined;
+    /** A list of row ids, or a subquery, for `_rowid NOT IN (…)`. */
+    readonly hidden: string | undefined;
+    readonly dead: ReadonlyMap<number, string>;
+}
+
+interface NeededColumn {
+    readonly descriptor: ColumnDescriptor;
+    readonly duck: DuckType;
+}
+
+export function tableSql(reference: TableReference, input: TableInput, parts: TableParts, codec: TypeCodec): string {
+    const needed = reference.table.columns
+        .filter((column) => reference.attnums.has(column.attnum))
+        .map((descriptor) => ({descriptor, duck: duckTypeOf(descriptor.type, codec)}));
+    const withSegment = reference.attnums.has(SEGMENT_ATTNUM);
+    const hot = [
+        '_rowid, _seq, _updated, _owner',
+        ...(withSegment ? ['0 AS _segment'] : []),
+        ...needed.map(({descriptor}) => `c${descriptor.attnum}`),
+    ].join(', ');
+    const hotFilter = rowFilter(input, false);
+    const notHidden = parts.hidden === undefined ? [] : [`_rowid NOT IN (${parts.hidden})`];
+    const branches = [`SELECT ${hot} FROM ${parts.mirror}${where([...hotFilter, ...notHidden])}`];
+    if (parts.overlay !== undefined) branches.push(`SELECT ${hot} FROM ${parts.overlay}${where(hotFilter)}`);
+
+    const clean = new Map<string, string[]>();
+    for (const segment of input.segments) {
+        const dead = parts.dead.get(segment.segmentId);
+        const list = segmentList(segment, needed, withSegment, codec);
+        const filters = [...rowFilter(input, true), ...notHidden];
+        if (dead === undefined && !withSegment) {
+            const paths = clean.get(list) ?? [];
+            paths.push(quoteLiteral(segment.path));
+            clean.set(list, paths);
+            continue;
+        }
+        const alive = dead === undefined ? [] : [`_rowid NOT IN (${dead})`];
+        branches.push(`SELECT ${list} FROM read_parquet(${quoteLiteral(segment.path)})${where([...filters, ...alive])}`);
+    }
+    for (const [list, paths] of clean) {
+        const filters = [...rowFilter(input, true), ...notHidden];
+        branches.push(`SELECT ${list} FROM read_parquet([${paths.join(', ')}], union_by_name = true)${where(filters)}`);
+    }
+    return `(${branches.join(' UNION ALL ')})`;
+}
+
+function where(conditions: readonly string[]): string {
+    return conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
+}
+
+function rowFilter(input: TableInput, cold: boolean): string[] {
+    const conditions: string[] = [];
+    if (input.owner !== undefined) conditions.push(`_owner = ${input.owner}`);
+    if (input.updatedNsMin !== undefined) {
+        const value = `CAST('${input.updatedNsMin}' AS BIGINT)`;
+        conditions.push(`_updated >= ${cold ? `make_timestamp_ns(${value})` : value}`);
+    }
+    return conditions;
+}
+
+function segmentList(
+    segment: SegmentInput,
+    needed: readonly NeededColumn[],
+    withSegment: boolean,
+    codec: TypeCodec,
+): string {
+    const written = new Map(segment.columns.map((column) => [column.attnum, column]));
+    const texts = ['_rowid', '_seq', 'epoch_ns(_updated) AS _updated', '_owner'];
+    if (withSegment) texts.push(`${segment.segmentId} AS _segment`);
+    for (const {descriptor, duck} of needed) {
+        const column = written.get(descriptor.attnum);
+        const value =
+            column === undefined
+                ? missingValue(descriptor, duck, codec)
+                : readSegmentColumn(quoteIdentifier(column.name), column, duck);
+        texts.push(`${value} AS c${descriptor.attnum}`);
+    }
+    return texts.join(', ');
+}
+
+function missingValue(descriptor: ColumnDescriptor, duck: DuckType, codec: TypeCodec): string {
+    if (duck.kind === 'printed' && descriptor.missing !== null) {
+        return quoteLiteral(codec.print(descriptor.type.oid, descriptor.missing));
+    }
+    return descriptor.missing === null ? `CAST(NULL AS ${duck.sql})` : literal(descriptor.missing, duck);
+}
+
+function readSegmentColumn(name: string, column: SegmentColumnInput, duck: DuckType): string {
+    if (column.sqlType !== duck.sql && !widens(column.sqlType, duck.sql)) {
+        throw new RetryOnReferencePath(`a segment holds ${column.sqlType} where the table has ${duck.sql}`);
+    }
+    if (duck.kind === 'interval') {
+        return `(to_months(${name}.months) + to_days(${name}.days) + to_microseconds(${name}.micros))`;
+    }
+    return column.sqlType === duck.sql ? name : `CAST(${name} AS ${duck.sql})`;
+}
+
+const WIDER: Readonly<Record<string, readonly string[]>> = {
+    SMALLINT: ['INTEGER', 'BIGINT'],
+    INTEGER: ['BIGINT'],
+    FLOAT: ['DOUBLE'],
+};
+
+/** True when the cast keeps every value as PostgreSQL's ALTER COLUMN TYPE keeps it. */
+function widens(from: string, to: string): boolean {
+    if (WIDER[from]?.includes(to) === true) return true;
+    const pattern = /^DECIMAL\((\d+),(\d+)\)$/;
+    const before = pattern.exec(from);
+    const after = pattern.exec(to);
+    return before !== null && after !== null && before[2] === after[2] && Number(before[1]) <= Number(after[1]);
+}

@@ -1,0 +1,49 @@
+/** Reads one value of a Bind message into a datum. Integers in text format are read in place, without a string. */
+import {PgError} from '../../catalog/errors.ts';
+import type {Datum} from '../../catalog/types/datum.ts';
+import type {TypeRegistry} from '../../catalog/types/registry.ts';
+
+const INT4 = 23;
+const DIGITS_MAX = 9;
+
+export function readParameter(
+    types: TypeRegistry,
+    typeOid: number,
+    format: 0 | 1,
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    index: number,
+): Datum {
+    if (length < 0) return null;
+    if (typeOid === INT4 && format === 0) {
+        const value = readSmallInteger(buffer, offset, length);
+        if (value !== undefined) return value;
+    }
+    const type = types.require(typeOid);
+    if (format === 0) return type.parse(buffer.toString('utf8', offset, offset + length));
+    try {
+        return type.receive(buffer, offset, length);
+    } catch (error) {
+        if (error instanceof RangeError) {
+            throw new PgError('22P03', `incorrect binary data format in bind parameter ${index + 1}`, {cause: error});
+        }
+        throw error;
+    }
+}
+
+/** An optional sign and at most nine digits; undefined for anything else. */
+function readSmallInteger(buffer: Buffer, offset: number, length: number): number | undefined {
+    const end = offset + length;
+    let at = offset;
+    const negative = buffer[at] === 0x2d;
+    if (negative) at++;
+    if (at === end || end - at > DIGITS_MAX) return undefined;
+    let value = 0;
+    for (; at < end; at++) {
+        const digit = (buffer[at] ?? 0) - 0x30;
+        if (digit < 0 || digit > 9) return undefined;
+        value = value * 10 + digit;
+    }
+    return negative ? -value : value;
+}

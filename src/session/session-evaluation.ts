@@ -1,0 +1,112 @@
+/**
+ * What expressions may ask of their session: times, names, sequences.
+ *
+ * What must stay true: now() is fixed when first asked for within a transaction, at the earlier of that and the
+ * statement's time; nextval is never rolled back.
+ */
+import {PgError} from '../../catalog/errors.ts';
+import type {OutputSettings} from '../../catalog/types/settings.ts';
+import type {EvaluationContext} from '../sql/compile/evaluation.ts';
+import type {Session} from './session.ts';
+import type {SessionContextState} from './statement-context.ts';
+
+/** Microseconds from 1970-01-01 to 2000-01-01. */
+const EPOCH_2000_MICROS = 946_684_800_000_000n;
+
+export function nowMicros(): bigint {
+    const ms = performance.timeOrigin + performance.now();
+    return BigInt(Math.floor(ms * 1000)) - EPOCH_2000_MICROS;
+}
+
+export class SessionEvaluation implements EvaluationContext {
+    readonly #session: Session;
+    readonly #statement: SessionContextState;
+    /** Last value of each sequence this session has drawn. */
+    readonly #current = new Map<number, bigint>();
+    #last: {readonly sequenceId: number} | undefined;
+
+    constructor(session: Session, statement: SessionContextState) {
+        this.#session = session;
+        this.#statement = statement;
+    }
+
+    get settings(): OutputSettings {
+        return this.#session.settings.output;
+    }
+
+    get transactionMicros(): bigint {
+        const {transaction} = this.#session;
+        if (transaction.startMicros === 0n) {
+            const now = this.#statement.fixStatementTime();
+            if (!transaction.inBlock) return now;
+            transaction.startMicros = now;
+        }
+        return transaction.startMicros;
+    }
+
+    get statementMicros(): bigint {
+        return this.#statement.fixStatementTime();
+    }
+
+    clockMicros(): bigint {
+        return nowMicros();
+    }
+
+    random(): number {
+        return Math.random();
+    }
+
+    get user(): string {
+        return this.#session.identity.user;
+    }
+
+    get sessionUser(): string {
+        return this.#session.identity.sessionUser;
+    }
+
+    get database(): string {
+        return this.#session.database.name;
+    }
+
+    get schema(): string | null {
+        return this.#session.settings.searchPath.find((name) => this.#statement.catalog.schema(name) !== undefined) ?? null;
+    }
+
+    nextval(name: string): bigint {
+        const sequence = this.#statement.sequenceNamed(name);
+        const value = this.#session.database.sequences.next(sequence);
+        this.#current.set(sequence.sequenceId, value);
+        this.#last = sequence;
+        return value;
+    }
+
+    currval(name: string): bigint {
+        const sequence = this.#statement.sequenceNamed(name);
+        const value = this.#current.get(sequence.sequenceId);
+        if (value === undefined) {
+            throw new PgError('55000', `currval of sequence "${sequence.name}" is not yet defined in this session`);
+        }
+        return value;
+    }
+
+    lastval(): bigint {
+        const value = this.#last === undefined ? undefined : this.#current.get(this.#last.sequenceId);
+        if (value === undefined) throw new PgError('55000', 'lastval is not yet defined in this session');
+        return value;
+    }
+
+    setval(name: string, value: bigint, isCalled: boolean): bigint {
+        const sequence = this.#statement.sequenceNamed(name);
+        this.#session.database.sequences.set(sequence, value, isCalled);
+        if (isCalled) {
+            this.#current.set(sequence.sequenceId, value);
+        }
+        return value;
+    }
+
+    /** The reference path drew from the sequence in our place. */
+    drawn(sequenceId: number, value: bigint): void {
+        this.#current.set(sequenceId, value);
+        this.#last = {sequenceId};
+    }
+}

@@ -1,0 +1,452 @@
+/**
+ * One client's session: prepared statements, portals, the transaction, and the order in which statements run. It
+ * implements the wire's `SessionHandler`; what a statement does is decided by its plan.
+ *
+ * What must stay true:
+ * - One statement runs at a time. Statements that finish synchronously never touch a promise until their commit waits
+ *   for the log.
+ * - An error outside a block rolls the implicit transaction back; inside a block it fails the block until ROLLBACK.
+ * - Portals die with their transaction; statements live until closed.
+ */
+import {PgError} from '../../catalog/errors.ts';
+import type {Datum} from '../../catalog/types/datum.ts';
+import type {
+    Awaitable,
+    BindMessage,
+    ConnectionControl,
+    FieldDescription,
+    ResponseWriter,
+    SessionHandler,
+    StartupRequest,
+} from '../../wire/handler.ts';
+import type {Database} from '../database.ts';
+import {NO_PARAMETERS, type Parameters, type Plan, type StartedStatement} from '../exec/plan.ts';
+import {formatOf} from '../exec/row-writer.ts';
+import type {Identity, SavepointState} from './session-types.ts';
+import {SessionContextState} from './statement-context.ts';
+import {SessionSettings} from './session-settings.ts';
+import {SessionTransaction} from './session-transaction.ts';
+import {runWithWaits} from './statement-driver.ts';
+import {readParameter} from './parameters.ts';
+
+export interface PreparedStatement {
+    readonly sql: string;
+    readonly declaredTypes: readonly number[];
+    /** Planned again when the catalog has changed. null = empty statement. */
+    plan: Plan | null;
+    readonly preparedAtMs: number;
+    readonly fromSql: boolean;
+}
+
+interface Portal {
+    readonly statement: PreparedStatement;
+    readonly parameters: Parameters;
+    started: StartedStatement | null;
+    finished: boolean;
+}
+
+/** Prepared statements of one session. */
+const STATEMENTS_MAX = 100_000;
+const PORTALS_MAX = 10_000;
+
+export class Session implements SessionHandler {
+    readonly database: Database;
+    readonly processId: number;
+    readonly startup: StartupRequest;
+    readonly connection: ConnectionControl;
+    readonly writer: ResponseWriter;
+    readonly settings: SessionSettings;
+    readonly transaction: SessionTransaction;
+    readonly statements = new Map<string, PreparedStatement>();
+    readonly startedAtMs = Date.now();
+    identity: Identity;
+    /** For pg_stat_activity. */
+    currentQuery = '';
+    queryStartedAtMs = 0;
+    stateChangedAtMs = Date.now();
+    running = false;
+    readonly #portals = new Map<string, Portal>();
+    readonly #context: SessionContextState;
+    #closed = false;
+
+    constructor(
+        database: Database,
+        startup: StartupRequest,
+        connection: ConnectionControl,
+        writer: ResponseWriter,
+        identity: Identity,
+    ) {
+        this.database = database;
+        this.startup = startup;
+        this.connection = connection;
+        this.processId = connection.processId;
+        this.writer = writer;
+        this.identity = identity;
+        this.settings = new SessionSettings(database, startup, identity);
+        this.transaction = new SessionTransaction(this);
+        this.#context = new SessionContextState(this);
+    }
+
+    transactionStatus(): 'I' | 'T' | 'E' {
+        return this.transaction.status;
+    }
+
+    get context(): SessionContextState {
+        return this.#context;
+    }
+
+    // Simple query
+
+    query(sql: string): Awaitable<void> {
+        this.#begin(sql);
+        this.statements.delete('');
+        this.#portals.delete('');
+        const fast = this.database.planner.planLiteral(sql, this.#context);
+        if (fast !== undefined) {
+            const done = this.#runSimple(fast.plan, fast.parameters);
+            if (done instanceof Promise) return done.then(() => this.#endImplicit());
+            return this.#endImplicit();
+        }
+        return this.#queryAll(sql);
+    }
+
+    async #queryAll(sql: string): Promise<void> {
+        const statements = this.database.planner.split(sql);
+        if (statements.length === 0) {
+            this.writer.emptyQueryResponse();
+            return;
+        }
+        this.transaction.manyStatements = statements.length > 1;
+        try {
+            for (const statement of statements) {
+                this.#context.statementText = statement.sql;
+                this.transaction.refuseInFailed(statement.endsTransaction);
+                const plan = await this.database.planner.plan(statement, [], this.#context);
+                if (plan.parameterTypes.length > 0) {
+                    throw new PgError('42P02', 'there is no parameter $1');
+                }
+                await this.#runSimple(plan, NO_PARAMETERS);
+            }
+        } finally {
+            this.transaction.manyStatements = false;
+        }
+        await this.#endImplicit();
+    }
+
+    #runSimple(plan: Plan, parameters: Parameters): Awaitable<void> {
+        const started = this.#start(plan, parameters);
+        if (started instanceof Promise) return started.then((result) => this.#finishSimple(plan, result));
+        return this.#finishSimple(plan, started);
+    }
+
+    #finishSimple(plan: Plan, started: StartedStatement): Awaitable<void> {
+        if (started.rows === null) {
+            this.writer.commandComplete(started.tag(0));
+            return;
+        }
+        this.writer.rowDescription(plan.fields ?? [], []);
+        const pulled = started.rows.pull(0, this.writer);
+        if (pulled instanceof Promise) {
+            return this.#guard(pulled).then((result) => this.writer.commandComplete(started.tag(result.rows)));
+        }
+        this.writer.commandComplete(started.tag(pulled.rows));
+    }
+
+    // Extended query
+
+    parse(name: string, sql: string, parameterTypes: readonly number[]): Awaitable<void> {
+        this.#begin(sql);
+        if (name !== '' && this.statements.has(name)) {
+            throw new PgError('42P05', `prepared statement "${name}" already exists`);
+        }
+        if (this.statements.size >= STATEMENTS_MAX) {
+            throw new PgError('54000', `too many prepared statements (at most ${STATEMENTS_MAX} in a session)`, {
+                hint: 'Close or DEALLOCATE statements that are not used any more.',
+            });
+        }
+        if (name === '') this.statements.delete('');
+        const cached = this.database.planner.cached(sql, parameterTypes, this.#context);
+        if (cached !== undefined) {
+            this.transaction.refuseInFailed(false);
+            this.#addStatement(name, sql, parameterTypes, cached);
+            this.writer.parseComplete();
+            return;
+        }
+        return this.#parseNew(name, sql, parameterTypes);
+    }
+
+    async #parseNew(name: string, sql: string, parameterTypes: readonly number[]): Promise<void> {
+        const plan = await this.#guard(this.prepare(sql, parameterTypes));
+        this.#addStatement(name, sql, parameterTypes, plan);
+        this.writer.parseComplete();
+    }
+
+    /** Plans one statement; null for an empty one. */
+    async prepare(sql: string, parameterTypes: readonly number[]): Promise<Plan | null> {
+        const statements = this.database.planner.split(sql);
+        const [statement, second] = statements;
+        if (second !== undefined) {
+            throw new PgError('42601', 'cannot insert multiple commands into a prepared statement');
+        }
+        if (statement === undefined) return null;
+        this.#context.statementText = statement.sql;
+        this.transaction.refuseInFailed(statement.endsTransaction);
+        return await this.database.planner.plan(statement, parameterTypes, this.#context);
+    }
+
+    #addStatement(name: string, sql: string, declaredTypes: readonly number[], plan: Plan | null): void {
+        this.statements.set(name, {sql, declaredTypes, plan, preparedAtMs: Date.now(), fromSql: false});
+    }
+
+    bind(portalName: string, statementName: string, message: BindMessage): Awaitable<void> {
+        const statement = this.#statement(statementName);
+        if (portalName !== '' && this.#portals.has(portalName)) {
+            throw new PgError('42P03', `cursor "${portalName}" already exists`);
+        }
+        if (this.#portals.size >= PORTALS_MAX) throw new PgError('54000', 'too many open portals');
+        const plan = statement.plan;
+        if (plan !== null) {
+            if (!this.database.planner.isFresh(plan, this.#context)) {
+                // Values are read from the connection's buffer, which the next message may move.
+                const copy = copyOfBind(message);
+                return this.#replan(statement).then(() => this.#bind(portalName, statement, statementName, copy));
+            }
+            this.transaction.refusePlanInFailed(plan);
+        }
+        this.#bind(portalName, statement, statementName, message);
+    }
+
+    async #replan(statement: PreparedStatement): Promise<void> {
+        const before = statement.plan?.fields ?? null;
+        const plan = await this.#guard(this.prepare(statement.sql, statement.declaredTypes));
+        if (!sameFields(before, plan?.fields ?? null)) {
+            throw new PgError('0A000', 'cached plan must not change result type');
+        }
+        statement.plan = plan;
+    }
+
+    #bind(portalName: string, statement: PreparedStatement, name: string, message: BindMessage): void {
+        const types = statement.plan?.parameterTypes ?? [];
+        if (message.parameterCount !== types.length) {
+            throw new PgError(
+                '08P01',
+                `bind message supplies ${message.parameterCount} parameters, but prepared statement "${name}" requires ${types.length}`,
+            );
+        }
+        const columnCount = statement.plan?.fields?.length ?? 0;
+        const formats = message.resultFormats;
+        if (formats.length > 1 && formats.length !== columnCount) {
+            throw new PgError(
+                '08P01',
+                `bind message has ${formats.length} result formats but query has ${columnCount} columns`,
+            );
+        }
+        const values: Datum[] = [];
+        const keepRaw = statement.plan !== null && statement.plan.path !== 'point';
+        const raw: ({bytes: Uint8Array; format: 0 | 1} | null)[] = [];
+        for (let i = 0; i < types.length; i++) {
+            const offset = message.offsets[i] ?? 0;
+            const length = message.lengths[i] ?? -1;
+            const format = message.formats[i] === 1 ? 1 : 0;
+            values.push(readParameter(this.database.catalog.types, types[i] ?? 0, format, message.buffer, offset, length, i));
+            if (keepRaw) {
+                raw.push(
+                    length < 0 ? null : {bytes: Uint8Array.prototype.slice.call(message.buffer, offset, offset + length), format},
+                );
+            }
+        }
+        this.#portals.set(portalName, {
+            statement,
+            parameters: {values, raw, resultFormats: formats.length === 0 ? NO_FORMATS : [...formats]},
+            started: null,
+            finished: false,
+        });
+        this.writer.bindComplete();
+    }
+
+    describeStatement(name: string): Awaitable<void> {
+        const statement = this.#statement(name);
+        if (statement.plan !== null && !this.database.planner.isFresh(statement.plan, this.#context)) {
+            return this.#replan(statement).then(() => this.#describe(statement));
+        }
+        this.#describe(statement);
+    }
+
+    #describe(statement: PreparedStatement): void {
+        this.writer.parameterDescription(statement.plan?.parameterTypes ?? []);
+        const fields = statement.plan?.fields ?? null;
+        if (fields === null) this.writer.noData();
+        else this.writer.rowDescription(fields, []);
+    }
+
+    describePortal(name: string): void {
+        const portal = this.#portal(name);
+        const fields = portal.statement.plan?.fields ?? null;
+        if (fields === null) this.writer.noData();
+        else this.writer.rowDescription(fields, portal.parameters.resultFormats);
+    }
+
+    execute(portalName: string, rowsMax: number): Awaitable<void> {
+        const portal = this.#portal(portalName);
+        const plan = portal.statement.plan;
+        if (plan === null) {
+            this.writer.emptyQueryResponse();
+            return;
+        }
+        if (portal.started === null) {
+            this.transaction.refusePlanInFailed(plan);
+            const started = this.#start(plan, portal.parameters);
+            if (started instanceof Promise) {
+                return started.then((result) => {
+                    portal.started = result;
+                    return this.#pull(portal, result, rowsMax);
+                });
+            }
+            portal.started = started;
+        }
+        return this.#pull(portal, portal.started, rowsMax);
+    }
+
+    #pull(portal: Portal, started: StartedStatement, rowsMax: number): Awaitable<void> {
+        if (started.rows === null) {
+            if (portal.finished) throw new PgError('55000', 'portal cannot be run');
+            portal.finished = true;
+            this.writer.commandComplete(started.tag(0));
+            return;
+        }
+        const pulled = started.rows.pull(rowsMax, this.writer);
+        if (pulled instanceof Promise) {
+            return this.#guard(pulled).then((result) => this.#pulled(started, result.rows, result.done));
+        }
+        this.#pulled(started, pulled.rows, pulled.done);
+    }
+
+    #pulled(started: StartedStatement, rows: number, done: boolean): void {
+        if (done) this.writer.commandComplete(started.tag(rows));
+        else this.writer.portalSuspended();
+    }
+
+    closeStatement(name: string): void {
+        this.statements.delete(name);
+        this.writer.closeComplete();
+    }
+
+    closePortal(name: string): Awaitable<void> {
+        const portal = this.#portals.get(name);
+        this.#portals.delete(name);
+        const closed = portal?.started?.rows?.close();
+        if (closed instanceof Promise) return closed.then(() => this.writer.closeComplete());
+        this.writer.closeComplete();
+    }
+
+    sync(): Awaitable<void> {
+        return this.#endImplicit();
+    }
+
+    // Common
+
+    #begin(sql: string): void {
+        this.currentQuery = sql;
+        this.queryStartedAtMs = Date.now();
+        this.#context.statementText = sql;
+    }
+
+    /** Starts a plan; waits for locks and cold rows and starts again where it must. */
+    #start(plan: Plan, parameters: Parameters): Awaitable<StartedStatement> {
+        const context = this.#context;
+        context.beginStatement();
+        this.running = true;
+        const started = runWithWaits(this, context, plan, parameters);
+        if (started instanceof Promise) return this.#guard(started);
+        this.running = false;
+        return started;
+    }
+
+    /** Awaits under statement_timeout and cancel. */
+    #guard<T>(work: Promise<T>): Promise<T> {
+        this.running = true;
+        return this.#context.guard(work).finally(() => {
+            this.running = false;
+        });
+    }
+
+    #endImplicit(): Awaitable<void> {
+        const ended = this.transaction.endImplicit();
+        if (this.#portals.size > 0 && !this.transaction.inBlock) this.closePortals();
+        return ended;
+    }
+
+    /** Portals do not outlive their transaction. */
+    closePortals(): void {
+        for (const portal of this.#portals.values()) {
+            const closed = portal.started?.rows?.close();
+            if (closed instanceof Promise) closed.catch((error: unknown) => this.database.logger.warn(error, 'closing a portal'));
+        }
+        this.#portals.clear();
+    }
+
+    failed(_error: unknown): Awaitable<void> {
+        this.running = false;
+        this.transaction.manyStatements = false;
+        this.transaction.fail();
+        if (!this.transaction.inBlock) this.closePortals();
+    }
+
+    beforeReady(): void {
+        this.stateChangedAtMs = Date.now();
+        this.settings.report(this.writer);
+        if (this.transaction.status === 'I') this.database.notifications.deliver(this.processId);
+    }
+
+    cancel(): void {
+        if (this.running) this.#context.cancel(new PgError('57014', 'canceling statement due to user request'));
+    }
+
+    async close(): Promise<void> {
+        if (this.#closed) return;
+        this.#closed = true;
+        this.#context.cancel(new PgError('57P01', 'terminating connection', {severity: 'FATAL'}));
+        this.closePortals();
+        this.transaction.abandon();
+        await this.database.sessionClosed(this);
+    }
+
+    #statement(name: string): PreparedStatement {
+        const statement = this.statements.get(name);
+        if (statement !== undefined) return statement;
+        throw new PgError(
+            '26000',
+            name === '' ? 'unnamed prepared statement does not exist' : `prepared statement "${name}" does not exist`,
+        );
+    }
+
+    #portal(name: string): Portal {
+        const portal = this.#portals.get(name);
+        if (portal === undefined) throw new PgError('34000', `portal "${name}" does not exist`);
+        return portal;
+    }
+}
+
+const NO_FORMATS: readonly number[] = [];
+
+function copyOfBind(message: BindMessage): BindMessage {
+    return {
+        buffer: Buffer.from(message.buffer),
+        parameterCount: message.parameterCount,
+        offsets: message.offsets.slice(0, message.parameterCount),
+        lengths: message.lengths.slice(0, message.parameterCount),
+        formats: message.formats.slice(0, message.parameterCount),
+        resultFormats: [...message.resultFormats],
+    };
+}
+
+function sameFields(before: readonly FieldDescription[] | null, after: readonly FieldDescription[] | null): boolean {
+    if (before === null || after === null) return before === after;
+    return (
+        before.length === after.length &&
+        before.every((field, i) => field.typeOid === after[i]?.typeOid && field.typmod === after[i]?.typmod)
+    );
+}
+
+export type {SavepointState};
+export {formatOf};

@@ -1,0 +1,108 @@
+/**
+ * A transaction: its locks, its uncommitted writes and what else its commit carries. It knows nothing of SQL.
+ *
+ * What must stay true: every write is recorded in `undo` before it changes a head or slot, so that rolling back to any
+ * mark restores exactly the state at that mark. Locks are kept until the end, as in PostgreSQL.
+ */
+import type {TableDescriptor} from '../../catalog/descriptor.ts';
+import type {Head, PendingWrite} from './head.ts';
+import type {Lockable} from './locks.ts';
+import type {UniqueSlot} from './unique-slots.ts';
+import type {TableStore} from './table-store.ts';
+
+/** A physical change that is not a row's: catalog records, manifests, sequences. `value` null deletes. */
+export interface StoreOperation {
+    readonly key: Buffer;
+    readonly value: Buffer | null;
+}
+
+export interface Notification {
+    readonly channel: string;
+    readonly payload: string;
+    readonly processId: number;
+}
+
+type UndoEntry =
+    | {readonly head: Head; readonly pending: PendingWrite | null}
+    | {readonly slot: UniqueSlot; readonly pendingHolder: Buffer | null | undefined};
+
+export class Transaction {
+    /** Session's process id: named in deadlock reports and notifications. */
+    readonly processId: number;
+    readonly locked: Lockable[] = [];
+    waitingFor: Lockable | null = null;
+    cancelWait: ((error: unknown) => void) | null = null;
+    /** Heads with a pending write, in order of their first write. */
+    readonly heads = new Set<Head>();
+    readonly slots = new Set<UniqueSlot>();
+    /** Tables whose rows are all gone with this commit: dropped, truncated or rewritten. */
+    readonly gone: TableDescriptor[] = [];
+    readonly altered: {readonly tableId: number; readonly now: TableDescriptor | undefined}[] = [];
+    readonly notifications: Notification[] = [];
+    readonly operations: StoreOperation[] = [];
+    /** Run after the transaction is durable and visible, in order (publishing of catalog changes). */
+    readonly onVisible: ((seq: number) => void)[] = [];
+    /** Tables whose rows this transaction has locked against DDL. */
+    readonly writing = new Set<TableStore>();
+    readonly #undo: UndoEntry[] = [];
+
+    constructor(processId: number) {
+        this.processId = processId;
+    }
+
+    get hasEffects(): boolean {
+        return (
+            this.heads.size > 0 ||
+            this.notifications.length > 0 ||
+            this.operations.length > 0 ||
+            this.onVisible.length > 0
+        );
+    }
+
+    setPending(head: Head, pending: PendingWrite | null): void {
+        this.#undo.push({head, pending: head.pending});
+        head.pending = pending;
+        this.heads.add(head);
+    }
+
+    setPendingHolder(slot: UniqueSlot, holder: Buffer | null): void {
+        this.#undo.push({slot, pendingHolder: slot.pendingHolder});
+        slot.pendingHolder = holder;
+        this.slots.add(slot);
+    }
+
+    /** A mark to come back to. */
+    mark(): TransactionMark {
+        return {
+            undo: this.#undo.length,
+            notifications: this.notifications.length,
+            operations: this.operations.length,
+            onVisible: this.onVisible.length,
+            gone: this.gone.length,
+            altered: this.altered.length,
+        };
+    }
+
+    rollbackTo(mark: TransactionMark): void {
+        while (this.#undo.length > mark.undo) {
+            const entry = this.#undo.pop();
+            if (entry === undefined) break;
+            if ('head' in entry) entry.head.pending = entry.pending;
+            else entry.slot.pendingHolder = entry.pendingHolder;
+        }
+        this.notifications.length = mark.notifications;
+        this.operations.length = mark.operations;
+        this.onVisible.length = mark.onVisible;
+        this.gone.length = mark.gone;
+        this.altered.length = mark.altered;
+    }
+}
+
+export interface TransactionMark {
+    readonly undo: number;
+    readonly notifications: number;
+    readonly operations: number;
+    readonly onVisible: number;
+    readonly gone: number;
+    readonly altered: number;
+}
