@@ -5,7 +5,13 @@
  * What must stay true: truth is outside (commit log and hot store): this is what `restore` and `apply` were given.
  * `version` grows with every change. Descriptors are immutable.
  */
-import type {CatalogChange, SchemaDescriptor, SequenceDescriptor, TypeDescriptor, ViewDescriptor} from './catalog-change.ts';
+import type {
+    CatalogChange,
+    SchemaDescriptor,
+    SequenceDescriptor,
+    TypeDescriptor,
+    ViewDescriptor,
+} from './catalog-change.ts';
 import {CatalogState} from './catalog-state.ts';
 import type {TableDescriptor} from './descriptor.ts';
 import {type CatalogRecord, decodeRecords, recordsOfState} from './records.ts';

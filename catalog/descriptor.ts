@@ -102,3 +102,5 @@ export const ROWID_ATTNUM = -103;
 export const OWNER_ATTNUM = -104;
 /** Number of the segment a row was read from; 0 for hot rows. */
 export const SEGMENT_ATTNUM = -105;
+/** `_updated` as the nanoseconds that are stored. */
+export const UPDATED_NS_ATTNUM = -106;

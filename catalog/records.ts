@@ -4,7 +4,8 @@
  * Layout of a key: `<kind>/<id>`; kinds: table, sequence and role by our id, view, type and schema by schema and name,
  * storage by name, ddl by sequence number in 12 digits, so that keys sort in order of the log.
  * Layout of a value: {"v": 1, "o": object}; values JSON lacks are written as one-key objects: {"$bigint": "1"},
- * {"$bytes": base64}, {"$number": "NaN"}, {"$map": [[key, value], …]}.
+ * {"$bytes": base64}, {"$number": "NaN"}, {"$map": [[key, value], …]}, {"$undefined": true} (kept, because descriptors are
+ * compared deeply).
  *
  * What must stay true: decoding what was encoded gives a deeply equal object; an unknown version or kind is an error,
  * never skipped.
@@ -117,12 +118,13 @@ export function encode(object: unknown): string {
 }
 
 export function decode(text: string): unknown {
-    const {v, o} = JSON.parse(text, reviver) as {v: number; o: unknown};
+    const {v, o} = JSON.parse(text) as {v: number; o: unknown};
     assert.equal(v, RECORD_VERSION, 'a catalog record of an unknown version');
-    return o;
+    return revive(o);
 }
 
 function replacer(this: unknown, _key: string, value: unknown): unknown {
+    if (value === undefined) return {$undefined: true};
     if (typeof value === 'bigint') return {$bigint: String(value)};
     if (typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))) {
         return {$number: Object.is(value, -0) ? '-0' : String(value)};
@@ -139,12 +141,14 @@ function isBufferJson(value: unknown): value is {type: 'Buffer'; data: number[]}
     return value.type === 'Buffer' && Array.isArray(value.data);
 }
 
-function reviver(_key: string, value: unknown): unknown {
+function revive(value: unknown): unknown {
     if (typeof value !== 'object' || value === null) return value;
-    const tagged = value as {$bigint?: string; $number?: string; $map?: [unknown, unknown][]; $bytes?: string};
+    if (Array.isArray(value)) return value.map(revive);
+    const tagged = value as {$bigint?: string; $number?: string; $map?: unknown[]; $bytes?: string; $undefined?: true};
+    if (tagged.$undefined !== undefined) return undefined;
     if (tagged.$bigint !== undefined) return BigInt(tagged.$bigint);
     if (tagged.$number !== undefined) return Number(tagged.$number);
-    if (tagged.$map !== undefined) return new Map(tagged.$map);
+    if (tagged.$map !== undefined) return new Map(tagged.$map.map(revive) as [unknown, unknown][]);
     if (tagged.$bytes !== undefined) return Uint8Array.from(Buffer.from(tagged.$bytes, 'base64'));
-    return value;
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, revive(inner)]));
 }

@@ -32,4 +32,3 @@ export interface RoleDescriptor {
 export const FIRST_SUPERUSER = 'tidewire';
 /** Makes the verifier of a clear password; a text that is a verifier already is returned as it is. */
 export type ScramVerifier = (password: string) => string;
-

@@ -8,8 +8,8 @@ import type {CatalogView} from './catalog.ts';
 import {type CatalogChange, NO_CHANGE} from './catalog-change.ts';
 import {nearestName} from './ddl/nearest.ts';
 import {PgError, notSupported} from './errors.ts';
-import {LOCAL_STORAGE, type StorageDescriptor, storagesSql} from './storages.ts';
-import type {TwinNotice, TwinTransaction} from './twin/twin-transaction.ts';
+import {LOCAL_STORAGE, type StorageDescriptor} from './storages.ts';
+import type {TwinNotice} from './twin/twin-transaction.ts';
 
 /** As recognised: names of options in lower case. */
 export type StorageStatement =
@@ -47,15 +47,24 @@ export interface StorageOutcome {
 export function planStorage(statement: StorageStatement, environment: StorageDdlEnvironment): StorageOutcome {
     const tag = statement.kind.toUpperCase();
     if (!environment.superuser) {
-        throw new PgError('42501', `permission denied to ${statement.kind.replace(' storage', '')} storage "${statement.name}"`, {
-            hint: 'Must be superuser to define storages.',
-        });
+        throw new PgError(
+            '42501',
+            `permission denied to ${statement.kind.replace(' storage', '')} storage "${statement.name}"`,
+            {
+                hint: 'Must be superuser to define storages.',
+            },
+        );
     }
     const before = environment.known.storage(statement.name);
     if (statement.kind === 'create storage') {
-        if (before === undefined) return {tag, notices: [], change: difference(undefined, created(statement, environment))};
+        if (before === undefined)
+            return {tag, notices: [], change: difference(undefined, created(statement, environment))};
         if (!statement.ifNotExists) throw new PgError('42710', `storage "${statement.name}" already exists`);
-        return {tag, notices: [notice('42710', `storage "${statement.name}" already exists, skipping`)], change: NO_CHANGE};
+        return {
+            tag,
+            notices: [notice('42710', `storage "${statement.name}" already exists, skipping`)],
+            change: NO_CHANGE,
+        };
     }
     if (before === undefined) {
         if (statement.kind === 'drop storage' && statement.ifExists) {
@@ -78,11 +87,6 @@ export function planStorage(statement: StorageStatement, environment: StorageDdl
     return {tag, notices: [], change: difference(before, {...before, options})};
 }
 
-/** Tells the twin, in the transaction that commits the change. `after` has the change applied. */
-export async function applyStorages(t: TwinTransaction, after: CatalogView): Promise<void> {
-    await t.simple(storagesSql(after.storages()));
-}
-
 function created(
     statement: Extract<StorageStatement, {kind: 'create storage'}>,
     environment: StorageDdlEnvironment,
@@ -91,11 +95,7 @@ function created(
     return {name: statement.name, type: statement.type, options: statement.options, owner: environment.user};
 }
 
-function checkOptions(
-    type: string,
-    options: ReadonlyMap<string, string>,
-    environment: StorageDdlEnvironment,
-): void {
+function checkOptions(type: string, options: ReadonlyMap<string, string>, environment: StorageDdlEnvironment): void {
     const known = environment.optionNames(type);
     if (known === undefined) throw new PgError('22023', `unrecognized storage type "${type}"`);
     for (const name of options.keys()) {

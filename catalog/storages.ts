@@ -28,7 +28,8 @@ export function isSecretOption(name: string): boolean {
 /** What `\db` shows: a URL-like text without secrets. */
 export function storageLocation(storage: StorageDescriptor): string {
     const option = (name: string): string => storage.options.get(name) ?? '';
-    const path = option('path') || [option('bucket') || option('container'), option('prefix')].filter(Boolean).join('/');
+    const path =
+        option('path') || [option('bucket') || option('container'), option('prefix')].filter(Boolean).join('/');
     return storage.type === 'filesystem' ? path : `${storage.type}://${path}`;
 }
 

@@ -69,7 +69,10 @@ export class TwinSynchroniser {
                 `SELECT oid FROM pg_catalog.pg_type WHERE typtype IN ('e', 'd') AND oid >= 16384`,
         );
         const others = [...this.#catalog.roles(), ...this.#catalog.userTypes()].map((object) => object.oid);
-        return sameNumbers((result?.rows ?? []).map((row) => Number(textsOfRow(row)[0])), others);
+        return sameNumbers(
+            (result?.rows ?? []).map((row) => Number(textsOfRow(row)[0])),
+            others,
+        );
     }
 
     async #rebind(t: TwinTransaction, appliedSeq: number): Promise<'ready' | 'rebuild'> {
@@ -119,7 +122,8 @@ function assertSameObjects(change: CatalogChange): void {
         ...change.roles,
     ];
     for (const {before, after} of all) {
-        if (before !== undefined && after !== undefined && isDeepStrictEqual(comparable(before), comparable(after))) continue;
+        if (before !== undefined && after !== undefined && isDeepStrictEqual(comparable(before), comparable(after)))
+            continue;
         throw new TwinDisagrees(`the twin and the catalog disagree about "${(after ?? before)?.name}"`);
     }
 }

@@ -26,11 +26,13 @@ import {CommitLog} from '../storage/log/commit-log.ts';
 import {FsObjectStore} from '../storage/objects/fs-store.ts';
 import type {ObjectStore} from '../storage/objects/object-store.ts';
 import {decodeManifest} from '../storage/segments/manifest.ts';
-import type {Settings} from './config/load-settings.ts';
+import {dieAt, type FaultPoint} from './config/fault-points.ts';
+import type {Settings} from './config/settings.ts';
 import {DdlExecutor} from './exec/ddl/ddl-executor.ts';
 import {Planner} from './exec/planner.ts';
 import {ReferencePath} from './exec/reference/reference-path.ts';
 import type {StatementContext} from './exec/statement-context.ts';
+import type {BindContext} from './sql/binder/context.ts';
 import {VectorExecutor} from './exec/vector/executor.ts';
 import type {TableInput} from './exec/vector/table-input.ts';
 import {typeCodec} from './exec/vector/type-codec.ts';
@@ -53,6 +55,8 @@ import {Sequences} from './txn/sequences.ts';
 import {TableStore} from './txn/table-store.ts';
 import {UniqueSlots} from './txn/unique-slots.ts';
 
+/** LevelDB's block cache: the row cache above it holds the hottest rows decoded. */
+const HOT_CACHE_BYTES = 32 * 1024 * 1024;
 /** Log entries replayed into LevelDB at a time. */
 const REPLAY_BATCH_BYTES = 8 * 1024 * 1024;
 
@@ -127,10 +131,10 @@ export class Database {
     }
 
     static async open(settings: Settings, logger: Logger, fatal: (error: unknown) => void): Promise<Database> {
-        const directory = await DataDirectory.open(settings.data);
-        const faults = faultHook(settings.faultPoint);
+        const directory = DataDirectory.open(settings.data);
+        const faults = logFaults(settings.faultPoint);
         const hot = await HotStore.open(directory.paths.hot, {
-            cacheBytes: settings.hotCacheBytes,
+            cacheBytes: HOT_CACHE_BYTES,
             writeBufferBytes: 16 * 1024 * 1024,
             faults,
         });
@@ -196,11 +200,30 @@ export class Database {
         if (known !== undefined && known.catalogVersion === version) return known.writer;
         const writer = new TableWriter(
             store,
-            (sql) => this.planner.bindExpressions(sql, context),
+            this.bindContext(context, []),
+            {sources: [{table}], types: context.catalog.types},
             (oid) => this.ddl.hasCheckedDomain(oid, context.catalog),
         );
         this.#writers.set(store, {catalogVersion: version, writer});
         return writer;
+    }
+
+    bindContext(context: StatementContext, parameterTypes: readonly number[]): BindContext {
+        const {catalog, searchPath} = context;
+        return {
+            catalog: {
+                table: (schema, name) => catalog.table(schema, name, searchPath),
+                view: (schema, name) => catalog.view(schema, name, searchPath),
+            },
+            types: catalog.types,
+            parameterTypes,
+            settings: context.output,
+        };
+    }
+
+    /** Dies here when a crash test asked for it. */
+    fault(point: FaultPoint): void {
+        dieAt(this.settings.faultPoint)(point);
     }
 
     /** What the vectorised path reads of a table now. Called under its lock. */
@@ -238,7 +261,7 @@ export class Database {
 
     async sessionClosed(session: Session): Promise<void> {
         this.sessions.delete(session.processId);
-        this.notifications.close(session.processId);
+        this.notifications.endSession(session.processId);
         this.live.endSession(session.processId);
     }
 
@@ -277,11 +300,18 @@ function wallClockNs(): bigint {
     return BigInt(Math.floor((performance.timeOrigin + performance.now()) * 1000)) * 1000n;
 }
 
-/** Ends the process at a named point: crash tests need no other door. */
-function faultHook(faultPoint: string): ((point: string) => void) | undefined {
-    if (faultPoint === '') return undefined;
+/** The storage layer's own points, under the names that tests know. */
+const LOG_FAULTS: Readonly<Record<string, FaultPoint>> = {
+    'log.3.afterWrite': 'commit.log-written',
+    'log.4.afterSync': 'commit.log-synced',
+};
+
+function logFaults(chosen: FaultPoint | ''): ((point: string) => void) | undefined {
+    if (chosen === '') return undefined;
+    const reached = dieAt(chosen);
     return (point) => {
-        if (point === faultPoint) process.kill(process.pid, 'SIGKILL');
+        const named = LOG_FAULTS[point];
+        if (named !== undefined) reached(named);
     };
 }
 

@@ -193,10 +193,12 @@ function chooseRelations(
         return table?.indexes.length !== signature.indexCount || table.checks.length !== signature.checkCount;
     };
     const oidsOf = (kind: string): number[] =>
-        signatures.filter((signature) => signature.kind === kind && isChosen(signature)).map((signature) => {
-            chosen.add(sessionOid(signature.oid));
-            return signature.oid;
-        });
+        signatures
+            .filter((signature) => signature.kind === kind && isChosen(signature))
+            .map((signature) => {
+                chosen.add(sessionOid(signature.oid));
+                return signature.oid;
+            });
     const [tables, views, sequences] = [oidsOf('r'), oidsOf('v'), oidsOf('S')];
     const known = <T extends {readonly oid: number}>(objects: Iterable<T>): T[] =>
         [...objects].filter((object) => scope.everything || chosen.has(object.oid) || !present.has(object.oid));
@@ -210,7 +212,11 @@ function chooseRelations(
     };
 }
 
-function differences<T>(before: readonly T[], after: readonly T[], id: (object: T) => number | string): Difference<T>[] {
+function differences<T>(
+    before: readonly T[],
+    after: readonly T[],
+    id: (object: T) => number | string,
+): Difference<T>[] {
     const olds = new Map(before.map((object) => [id(object), object]));
     const found: Difference<T>[] = [];
     for (const now of after) {

@@ -11,7 +11,17 @@ import {PgError} from '../errors.ts';
 import {quoteIdentifier} from '../quoting.ts';
 import type {ScramVerifier} from '../roles.ts';
 import type {TwinStatement} from '../twin/session-context.ts';
-import {type AstFields, type RelationName, asFields, isTrue, nodesOf, relationOf, textOf, unwrap, valueText} from './ast.ts';
+import {
+    type AstFields,
+    type RelationName,
+    asFields,
+    isTrue,
+    nodesOf,
+    relationOf,
+    textOf,
+    unwrap,
+    valueText,
+} from './ast.ts';
 import {nativeSpelling} from './native-spelling.ts';
 import {OptionEdits} from './option-edits.ts';
 import * as refusals from './refusals.ts';
@@ -30,7 +40,11 @@ export interface DdlPlan {
     /** Storages the statement names: they must exist. */
     readonly storages: readonly string[];
     /** ALTER COLUMN … TYPE … USING. */
-    readonly retyped: readonly {readonly relation: RelationName; readonly column: string; readonly usingSql: string | undefined}[];
+    readonly retyped: readonly {
+        readonly relation: RelationName;
+        readonly column: string;
+        readonly usingSql: string | undefined;
+    }[];
     /** ALTER SEQUENCE … RESTART and ALTER COLUMN … RESTART. `value` undefined = its start value. */
     readonly restarts: readonly {
         readonly relation: RelationName;

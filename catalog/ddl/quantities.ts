@@ -32,7 +32,12 @@ const UNIT_BYTES: ReadonlyMap<string, number> = new Map([
 
 /** `1 hour 30 minutes`, `90s`. undefined: not a time. */
 export function parseDurationMs(text: string): number | undefined {
-    const parts = [...text.trim().toLowerCase().matchAll(/(\d+(?:\.\d+)?)\s*([a-z]+)\s*/gu)];
+    const parts = [
+        ...text
+            .trim()
+            .toLowerCase()
+            .matchAll(/(\d+(?:\.\d+)?)\s*([a-z]+)\s*/gu),
+    ];
     if (parts.length === 0 || parts.map((part) => part[0]).join('') !== text.trim().toLowerCase()) return undefined;
     let sumMs = 0;
     for (const [, amount = '', unit = ''] of parts) {

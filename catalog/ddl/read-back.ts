@@ -83,7 +83,12 @@ export async function readTables(
 }
 
 /** The descriptor known for an object of the twin, by oid or by name. */
-export function knownTable(oid: number, schema: string, name: string, context: ReadContext): TableDescriptor | undefined {
+export function knownTable(
+    oid: number,
+    schema: string,
+    name: string,
+    context: ReadContext,
+): TableDescriptor | undefined {
     const byOid = context.rebuilding ? undefined : context.known.tableByOid(oid);
     // No single statement drops a table and makes another of its name, so a known name is the known table.
     return byOid ?? context.known.table(schema, name, []);
@@ -110,7 +115,8 @@ function tableOf(json: sql.TableJson, context: ReadContext): TableDescriptor {
 
 function refuseUnknownParts(json: sql.TableJson, context: ReadContext): void {
     for (const column of json.columns) {
-        if (column.generated !== '') throw notSupported('a generated column', 'Use a view, or an index on the expression.');
+        if (column.generated !== '')
+            throw notSupported('a generated column', 'Use a view, or an index on the expression.');
         if (context.types.get(context.sessionOid(column.type)) === undefined) {
             throw new PgError('0A000', `a column of type ${column.typeName} is not supported`, {
                 detail: `Column "${column.name}" of table "${json.name}" has that type.`,
@@ -154,7 +160,8 @@ function missingOf(
 
 function indexOf(json: sql.IndexJson, known: TableDescriptor | undefined, context: ReadContext): IndexDescriptor {
     const before =
-        known?.indexes.find((index) => index.oid === json.oid) ?? known?.indexes.find((index) => index.name === json.name);
+        known?.indexes.find((index) => index.oid === json.oid) ??
+        known?.indexes.find((index) => index.name === json.name);
     const expressionsSql = json.expressions.map((text) => text ?? undefined);
     return {
         indexId: before?.indexId ?? context.ids.next('index'),

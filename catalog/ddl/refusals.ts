@@ -140,7 +140,8 @@ export function checkConstraint(text: StatementText, constraint: AstFields): voi
     if (textOf(constraint, 'contype') === 'CONSTR_CHECK' && !isTrue(constraint, 'is_enforced')) {
         throw refuse(text, 'NOT ENFORCED', undefined, location);
     }
-    if (textOf(constraint, 'indexspace') !== undefined) throw refuse(text, 'USING INDEX TABLESPACE', undefined, location);
+    if (textOf(constraint, 'indexspace') !== undefined)
+        throw refuse(text, 'USING INDEX TABLESPACE', undefined, location);
 }
 
 const ALTER_TABLE_FORMS: ReadonlySet<string> = new Set([

@@ -81,7 +81,8 @@ export function normaliseOption(own: TableOptionName, name: string, value: strin
         case 'ttl': {
             const text = /^\d+$/u.test(value) ? `${value} seconds` : value;
             const ttlMs = parseDurationMs(text);
-            if (ttlMs === undefined || ttlMs <= 0) throw invalid(name, value, 'Write a positive time such as 30 seconds.');
+            if (ttlMs === undefined || ttlMs <= 0)
+                throw invalid(name, value, 'Write a positive time such as 30 seconds.');
             return text;
         }
         case 'flush_policy':

@@ -26,7 +26,10 @@ export class SystemRelations {
 
     /** Given once by the composition root. `name` as in `SYSTEM_RELATIONS`, with its schema. */
     provide(name: string, provider: RowProvider): void {
-        assert(SYSTEM_RELATIONS.some((relation) => fullName(relation) === name), `no system relation ${name}`);
+        assert(
+            SYSTEM_RELATIONS.some((relation) => fullName(relation) === name),
+            `no system relation ${name}`,
+        );
         this.#providers.set(name, provider);
     }
 
@@ -84,7 +87,8 @@ function viewSql(relation: SystemRelation): string {
     const name = `${relation.schema}.${quoteIdentifier(relation.name)}`;
     const setting = `pg_catalog.current_setting(${quoteLiteral(settingOf(fullName(relation)))}, true)`;
     const columns = Object.entries(relation.columns).map(
-        ([column, type], index) => `(r ->> ${index})::pg_catalog.${type} AS ${quoteIdentifier(column)}`,
+        ([column, type], index) =>
+            `(r ->> ${index})::pg_catalog.${type}${type === 'name' ? ' COLLATE "C"' : ''} AS ${quoteIdentifier(column)}`,
     );
     return (
         `CREATE OR REPLACE VIEW ${name} AS SELECT ${columns.join(', ')} FROM ` +

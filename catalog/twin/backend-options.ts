@@ -2,8 +2,8 @@
  * How the twin's PostgreSQL is started: the arguments of a single-user backend that uses little memory, never syncs
  * (the twin can be rebuilt) and has no helpers to start.
  *
- * What must stay true: `-O` (allow_system_table_mods) is on, because our options, storages and live views are written
- * into the system catalogs; sessions are kept from using it by `bootstrap.ts`, which leaves ordinary rights in force.
+ * What must stay true: `-O` (allow_system_table_mods) is on only while the directory is made. Afterwards the server
+ * writes our options and storages as rows of system catalogs, which a superuser may; DDL on them is refused.
  */
 
 /** The name of the twin's database while it is being made. It is renamed to the configured one. */
@@ -30,8 +30,10 @@ const SETTINGS: Readonly<Record<string, string>> = {
     temp_buffers: '1MB',
 };
 
-export function startParameters(): string[] {
-    const parameters = ['--single', '-F', '-O', '-j'];
+/** `bootstrap`: DDL on system catalogs is allowed. */
+export function startParameters(bootstrap: boolean): string[] {
+    const parameters = ['--single', '-F', '-j'];
+    if (bootstrap) parameters.push('-O');
     for (const [name, value] of Object.entries(SETTINGS)) parameters.push('-c', `${name}=${value}`);
     return parameters;
 }

@@ -9,8 +9,14 @@ import {PGlite} from '@electric-sql/pglite';
 import {INITIAL_DATABASE, startParameters} from './backend-options.ts';
 
 const {directory, sql} = JSON.parse(await text(process.stdin)) as {directory: string; sql: string};
-const postgres = await PGlite.create(directory, {database: INITIAL_DATABASE, startParams: startParameters()});
-await postgres.exec(sql);
-await postgres.exec('CHECKPOINT');
-await postgres.close();
-process.exit(0);
+try {
+    const postgres = await PGlite.create(directory, {database: INITIAL_DATABASE, startParams: startParameters(true)});
+    await postgres.exec(sql);
+    await postgres.exec('CHECKPOINT');
+    await postgres.close();
+    process.exit(0);
+} catch (error) {
+    // The error's own report would carry the whole SQL text.
+    process.stderr.write(error instanceof Error ? error.message : String(error));
+    process.exit(1);
+}

@@ -56,8 +56,16 @@ export class TransactionOnPipe implements TwinTransaction {
     }
 
     async execute(request: TwinRequest): Promise<TwinResult> {
-        const batch = this.#batch().parse('', request.sql, this.#translation.parametersIn(request.parameterTypes ?? []));
-        batch.bind(request.parameters ?? [], request.resultFormats ?? []).describe('P').execute().sync();
+        const batch = this.#batch().parse(
+            '',
+            request.sql,
+            this.#translation.parametersIn(request.parameterTypes ?? []),
+        );
+        batch
+            .bind(request.parameters ?? [], request.resultFormats ?? [])
+            .describe('P')
+            .execute()
+            .sync();
         const answer = await this.#exchange(batch);
         if (answer.error !== null) throw answer.error;
         const result = answer.results[0];
@@ -123,7 +131,10 @@ export class TransactionOnPipe implements TwinTransaction {
         this.#ended = true;
         if (answer.error !== null) throw answer.error;
         if (how === 'COMMIT' && answer.results[0]?.tag !== 'COMMIT') {
-            throw new PgError('25P02', 'current transaction is aborted, commands ignored until end of transaction block');
+            throw new PgError(
+                '25P02',
+                'current transaction is aborted, commands ignored until end of transaction block',
+            );
         }
     }
 

@@ -107,8 +107,8 @@ export class Twin {
                 await this.#rollBack(transaction, pipe);
                 throw error;
             }
-            if (options.commit) await transaction.end('COMMIT');
-            else await transaction.end('ROLLBACK');
+            if (options.commit) await this.#commit(transaction, pipe);
+            else await this.#rollBack(transaction, pipe);
             return result;
         });
     }
@@ -172,6 +172,16 @@ export class Twin {
         const batch = new FrontendBatch();
         const prefix = this.#state.apply(context, batch);
         return new TransactionOnPipe(pipe, context, batch.query('BEGIN'), prefix + 1);
+    }
+
+    /** The work may be recorded elsewhere already: a twin that failed to commit it must start, and catch up, anew. */
+    async #commit(transaction: TransactionOnPipe, pipe: WorkerPipe): Promise<void> {
+        try {
+            await transaction.end('COMMIT');
+        } catch (error) {
+            await pipe.kill(error);
+            throw error;
+        }
     }
 
     /** A transaction that cannot be rolled back leaves a backend that cannot be trusted. */

@@ -58,7 +58,7 @@ async function answer(postgres: PGlite, request: TwinWorkerRequest): Promise<voi
 }
 
 try {
-    const postgres = await PGlite.create(directory, {database, startParams: startParameters()});
+    const postgres = await PGlite.create(directory, {database, startParams: startParameters(false)});
     let last: Promise<void> = Promise.resolve();
     port.on('message', (request: TwinWorkerRequest | 'close') => {
         last = last

@@ -71,7 +71,7 @@ class ArrayReader {
             this.#skipSpace();
             if (this.#text[this.#at] !== '[') break;
             this.#at++;
-            if (dims.length >= DIMENSIONS_MAX) throw this.#tooManyDimensions(dims.length + 1);
+            if (dims.length >= DIMENSIONS_MAX) throw this.#tooManyDimensions();
             const first = this.#readBound();
             let lower = 1;
             let upper = first;
@@ -97,13 +97,14 @@ class ArrayReader {
         if (match === null) throw this.#malformed('"[" must introduce explicitly-specified array dimensions.');
         this.#at += match[0].length;
         const value = Number(match[0]);
-        if (value > 2147483647 || value < -2147483648) throw new PgError('54000', 'array bound is out of integer range');
+        if (value > 2147483647 || value < -2147483648)
+            throw new PgError('54000', 'array bound is out of integer range');
         return value;
     }
 
     /** After the opening brace of a level, reads up to and with its closing brace. */
     #readLevel(depth: number): void {
-        if (depth > DIMENSIONS_MAX) throw this.#tooManyDimensions(depth);
+        if (depth > DIMENSIONS_MAX) throw this.#tooManyDimensions();
         if (this.#dims.length < depth) {
             if (this.#elementDepth > 0) throw this.#uneven();
             this.#dims.push(-1);
@@ -201,10 +202,7 @@ class ArrayReader {
         return this.#malformed('Multidimensional arrays must have sub-arrays with matching dimensions.');
     }
 
-    #tooManyDimensions(count: number): PgError {
-        return new PgError(
-            '54000',
-            `number of array dimensions (${count}) exceeds the maximum allowed (${DIMENSIONS_MAX})`,
-        );
+    #tooManyDimensions(): PgError {
+        return new PgError('54000', `number of array dimensions exceeds the maximum allowed (${DIMENSIONS_MAX})`);
     }
 }

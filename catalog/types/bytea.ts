@@ -18,7 +18,7 @@ function parseHex(text: string): Uint8Array {
     if (plain.length * 2 === text.length - 2) return plain;
     // Odd, spaced or wrong: Buffer stops silently at the first bad digit.
     const bytes: number[] = [];
-    for (let at = 2; at < text.length; ) {
+    for (let at = 2; at < text.length;) {
         if (isSpaceCode(text.charCodeAt(at))) {
             at++;
             continue;
@@ -44,7 +44,7 @@ function parseEscape(text: string): Uint8Array {
     const source = Buffer.from(text, 'utf8');
     const target = Buffer.allocUnsafe(source.length);
     let length = 0;
-    for (let at = 0; at < source.length; ) {
+    for (let at = 0; at < source.length;) {
         const byte = source[at] ?? 0;
         if (byte !== BACKSLASH) {
             target[length++] = byte;

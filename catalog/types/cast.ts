@@ -128,6 +128,12 @@ for (const text of ['text', 'varchar', 'bpchar'] as const) {
     direct<string, string>(text, 'name', text === 'bpchar' ? (value) => truncateName(trimBlanks(value)) : truncateName);
     direct<string, string>(text, 'char', parseChar);
 }
+direct<string, string>('char', 'bpchar', (value) => {
+    // This one copies the byte as it is, and a byte above 127 is no UTF-8.
+    const byte = charByte(value);
+    if (byte < 128) return value;
+    throw new PgError('22021', `invalid byte sequence for encoding "UTF8": 0x${byte.toString(16)}`);
+});
 direct<string, string>('text', 'varchar', same as (value: string) => string);
 direct<string, string>('text', 'bpchar', same as (value: string) => string);
 direct<string, string>('varchar', 'text', same as (value: string) => string);

@@ -5,11 +5,7 @@ import {PgError} from '../errors.ts';
 import {datetimeFieldOverflow, invalidDatetimeSyntax} from './input-errors.ts';
 
 export type DatetimeFailure =
-    | 'format'
-    | 'field overflow'
-    | 'month or day overflow'
-    | 'interval overflow'
-    | 'zone displacement';
+    'format' | 'field overflow' | 'month or day overflow' | 'interval overflow' | 'zone displacement';
 
 export function datetimeError(failure: DatetimeFailure, typeName: string, text: string): PgError {
     switch (failure) {

@@ -34,7 +34,20 @@ function special(value: number): string | undefined {
 /** In the notation of toExponential: `-1.25e+30`. */
 function shortestFloat8(value: number): string {
     const shortest = value.toExponential();
-    return Math.abs(value) >= 2 ** 53 && liesOnBoundary(shortest, value) ? value.toExponential(16) : shortest;
+    return Math.abs(value) >= 2 ** 53 && liesOnBoundary(shortest, value) ? strictlyInside(value) : shortest;
+}
+
+/** The shortest of 16 or 17 digits that reads back as the value and is no boundary. */
+function strictlyInside(value: number): string {
+    const full = value.toExponential(16);
+    const mark = full.indexOf('e');
+    const shorter = full.slice(0, mark - 1) + full.slice(mark);
+    for (const candidate of [value.toExponential(15), shorter]) {
+        if (Number(candidate) === value && !liesOnBoundary(candidate, value)) {
+            return candidate.replace(/\.?0+e/, 'e');
+        }
+    }
+    return full;
 }
 
 /**

@@ -90,7 +90,6 @@ function readFields(fields: readonly Field[], sqlStandard: boolean): Outcome {
             if (word === 'ago') {
                 if (!isLast) return 'format';
                 ago = true;
-                unit = undefined;
                 continue;
             }
             if (/^[+-]?infinity$/.test(word)) {
@@ -112,12 +111,17 @@ function readFields(fields: readonly Field[], sqlStandard: boolean): Outcome {
             unit = 'day';
             bits = TIME_BITS;
         } else {
+            // A bare number at the end counts seconds, but "1 ago" lacks its unit.
+            if (unit === undefined && ago) return 'format';
             const number = readNumber(field.text, unit ?? 'second');
             if (typeof number === 'string') return number;
             const negate = forceNegative && (number.value > 0n || number.fraction > 0);
             unit = number.unit;
             builder.add(unit, negate ? -number.value : number.value, negate ? -number.fraction : number.fraction);
-            bits = unit === 'second' && number.fraction !== 0 ? BITS.second | BITS.millisecond | BITS.microsecond : BITS[unit];
+            bits =
+                unit === 'second' && number.fraction !== 0
+                    ? BITS.second | BITS.millisecond | BITS.microsecond
+                    : BITS[unit];
         }
         if ((bits & seen) !== 0) return 'format';
         seen |= bits;

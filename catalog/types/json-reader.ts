@@ -59,7 +59,7 @@ class JsonReader {
     }
 
     read(): JsonNode {
-        const node = this.#readValue('Expected JSON value');
+        const node = this.#readValue();
         this.#skipSpace();
         if (this.#at < this.#text.length) throw this.#unexpected('Expected end of input');
         return node;
@@ -73,7 +73,7 @@ class JsonReader {
         }
     }
 
-    #readValue(expected: string): JsonNode {
+    #readValue(): JsonNode {
         this.#skipSpace();
         const char = this.#text[this.#at];
         if (char === '"') return {kind: 'string', value: this.#readString()};
@@ -85,7 +85,7 @@ class JsonReader {
             this.#at += word.length;
             return word === 'null' ? NULL_NODE : word === 'true' ? TRUE_NODE : FALSE_NODE;
         }
-        throw this.#unexpected(expected);
+        throw this.#unexpected('Expected JSON value');
     }
 
     #enter(): void {
@@ -103,8 +103,8 @@ class JsonReader {
         this.#skipSpace();
         if (this.#text[this.#at] === ']') this.#at++;
         else {
-            for (let more = true; more; ) {
-                items.push(this.#readValue(items.length === 0 ? 'Expected array element or "]"' : 'Expected JSON value'));
+            for (let more = true; more;) {
+                items.push(this.#readValue());
                 this.#skipSpace();
                 more = this.#text[this.#at] === ',';
                 if (!more && this.#text[this.#at] !== ']') throw this.#unexpected('Expected "," or "]"');
@@ -123,14 +123,14 @@ class JsonReader {
         if (this.#text[this.#at] === '}') this.#at++;
         else {
             let expected = 'Expected string or "}"';
-            for (let more = true; more; ) {
+            for (let more = true; more;) {
                 this.#skipSpace();
                 if (this.#text[this.#at] !== '"') throw this.#unexpected(expected);
                 const key = this.#readString();
                 this.#skipSpace();
                 if (this.#text[this.#at] !== ':') throw this.#unexpected('Expected ":"');
                 this.#at++;
-                entries.set(key, this.#readValue('Expected JSON value'));
+                entries.set(key, this.#readValue());
                 this.#skipSpace();
                 more = this.#text[this.#at] === ',';
                 if (!more && this.#text[this.#at] !== '}') throw this.#unexpected('Expected "," or "}"');

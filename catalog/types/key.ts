@@ -37,11 +37,7 @@ const TIMETZ_SHIFT = 1_000_000_000_000;
 const writer = new KeyWriter();
 
 /** The key of a row's columns. `values` may be shorter than `types`: that makes a prefix for a range scan. */
-export function encodeKey(
-    types: readonly PgType[],
-    values: readonly Datum[],
-    descending?: readonly boolean[],
-): Buffer {
+export function encodeKey(types: readonly PgType[], values: readonly Datum[], descending?: readonly boolean[]): Buffer {
     writer.reset();
     for (let at = 0; at < values.length; at++) {
         const type = types[at];

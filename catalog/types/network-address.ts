@@ -16,9 +16,9 @@ export function readAddress(text: string, cidr: boolean): NetworkAddress | undef
     if (match === null) return undefined;
     const address = match[1] ?? '';
     const bits = match[2] === undefined ? undefined : Number(match[2]);
-    // A prefix has no leading zero.
-    if (match[2] !== undefined && /^0\d/.test(match[2])) return undefined;
-    return address.includes(':') ? readVersion6(address, bits) : readVersion4(address, bits, cidr);
+    if (!address.includes(':')) return readVersion4(address, bits, cidr);
+    // Leading zeros of the prefix are accepted for IPv4 alone.
+    return match[2] !== undefined && /^0\d/.test(match[2]) ? undefined : readVersion6(address, bits);
 }
 
 function readVersion4(text: string, bits: number | undefined, cidr: boolean): NetworkAddress | undefined {
@@ -113,7 +113,7 @@ function printVersion6(bytes: readonly number[]): string {
     const words = Array.from({length: 8}, (_, at) => (bytes[at * 2] ?? 0) * 256 + (bytes[at * 2 + 1] ?? 0));
     let bestStart = -1;
     let bestLength = 1;
-    for (let at = 0; at < 8; ) {
+    for (let at = 0; at < 8;) {
         let end = at;
         while (end < 8 && words[end] === 0) end++;
         if (end - at > bestLength) {

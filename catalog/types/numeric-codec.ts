@@ -6,7 +6,6 @@ import {codec} from './pg-type.ts';
 import {invalidBinary, wrongBinaryLength} from './input-errors.ts';
 import {PgError} from '../errors.ts';
 import {compareNumeric, parseNumeric, SCALE_MAX, stripZeros} from './numeric-text.ts';
-import {truncateNumeric} from './numeric.ts';
 
 const SIGN_NEGATIVE = 0x4000;
 const SIGN_NAN = 0xc000;
@@ -16,6 +15,8 @@ const SIGN_NEGATIVE_INFINITY = 0xf000;
 function specialBytes(sign: number): Uint8Array {
     const bytes = Buffer.alloc(8);
     bytes.writeUInt16BE(sign, 4);
+    // PostgreSQL reads a display scale out of the header bits of its infinities; readers ignore it.
+    if (sign !== SIGN_NAN) bytes.writeUInt16BE(0x20, 6);
     return bytes;
 }
 
@@ -30,8 +31,7 @@ export function sendNumeric(value: string): Uint8Array {
     const integer = value.slice(negative ? 1 : 0, end);
     const fraction = point < 0 ? '' : value.slice(point + 1);
     const integerGroups = Math.ceil(integer.length / 4);
-    const digits =
-        integer.padStart(integerGroups * 4, '0') + fraction.padEnd(Math.ceil(fraction.length / 4) * 4, '0');
+    const digits = integer.padStart(integerGroups * 4, '0') + fraction.padEnd(Math.ceil(fraction.length / 4) * 4, '0');
     const groups = digits.length / 4;
     let first = 0;
     while (first < groups && digits.startsWith('0000', first * 4)) first++;
@@ -72,8 +72,8 @@ export function receiveNumeric(bytes: Buffer, offset: number, length: number): s
     const integer = integerLength <= 0 ? '0' : digits.slice(0, integerLength).padEnd(integerLength, '0');
     const fraction = integerLength <= 0 ? '0'.repeat(-integerLength) + digits : digits.slice(integerLength);
     // Digits beyond the display scale are cut, not rounded, as numeric_recv does.
-    const text = `${sign === 0 ? '' : '-'}${integer}.${fraction}0`;
-    return truncateNumeric(parseNumeric(text), scale);
+    const shown = fraction.padEnd(scale, '0').slice(0, scale);
+    return parseNumeric(`${sign === 0 ? '' : '-'}${integer}${scale === 0 ? '' : `.${shown}`}`);
 }
 
 export const numericCodec = codec<string>({

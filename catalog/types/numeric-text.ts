@@ -63,7 +63,13 @@ function makeDecimal(negative: boolean, integer: string, fraction: string, expon
     const scale = Math.max(0, fraction.length - exponent);
     if (scale > SCALE_MAX) throw numericOverflow();
     if (firstNonzero < 0) return scale === 0 ? '0' : `0.${'0'.repeat(scale)}`;
-    const head = point <= 0 ? '0' : digits.slice(0, point).padEnd(point, '0').replace(/^0+(?=\d)/, '');
+    const head =
+        point <= 0
+            ? '0'
+            : digits
+                  .slice(0, point)
+                  .padEnd(point, '0')
+                  .replace(/^0+(?=\d)/, '');
     const tail = point <= 0 ? '0'.repeat(-point) + digits : digits.slice(point);
     return `${negative ? '-' : ''}${head}${scale === 0 ? '' : `.${tail}`}`;
 }

@@ -87,7 +87,8 @@ export class TimeZone {
      * has none that is known here, and then the offset is shown.
      */
     abbreviationAt(utcSeconds: number): string {
-        if (this.#format === undefined) return this.name === 'UTC' ? 'UTC' : (/^<?([A-Za-z]+)/.exec(this.name)?.[1] ?? '');
+        if (this.#format === undefined)
+            return this.name === 'UTC' ? 'UTC' : (/^<?([A-Za-z]+)/.exec(this.name)?.[1] ?? '');
         const date = new Date((utcSeconds + UNIX_EPOCH_DAYS * SECONDS_PER_DAY) * 1000);
         for (const locale of ABBREVIATION_LOCALES) {
             const format = new Intl.DateTimeFormat(locale, {timeZone: this.name, timeZoneName: 'short'});

@@ -77,7 +77,9 @@ function limitNumeric(value: string, packed: number): string {
     const scale = ((packed & 0x7ff) ^ 1024) - 1024;
     if (!isFiniteNumeric(value)) {
         if (value === 'NaN') return value;
-        throw numericFieldOverflow(`A field with precision ${precision}, scale ${scale} cannot hold an infinite value.`);
+        throw numericFieldOverflow(
+            `A field with precision ${precision}, scale ${scale} cannot hold an infinite value.`,
+        );
     }
     const rounded = rescale(toDecimal(value), scale);
     const units = rounded.units < 0n ? -rounded.units : rounded.units;

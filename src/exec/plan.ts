@@ -24,6 +24,8 @@ export interface Plan {
     readonly writes: boolean;
     /** True for COMMIT, ROLLBACK and ROLLBACK TO, which alone may run in a failed block. */
     readonly endsTransaction: boolean;
+    /** True when `Parameters.raw` is read: always so outside of the point path. */
+    readonly needsRaw?: boolean;
     start(context: StatementContext, parameters: Parameters): Awaitable<StartedStatement>;
     /** Lines of EXPLAIN below the path. */
     explain?(context: StatementContext): Awaitable<readonly string[]>;

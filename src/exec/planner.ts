@@ -9,8 +9,15 @@ import {PgError} from '../../catalog/errors.ts';
 import type {PgType} from '../../catalog/types/pg-type.ts';
 import type {FieldDescription} from '../../wire/handler.ts';
 import type {Database} from '../database.ts';
-import {bindStatement} from '../sql/binder/bind-statement.ts';
-import {type BoundStatement, type OutputColumn, Unsupported} from '../sql/bound.ts';
+import {bindStatement} from '../sql/binder/bind.ts';
+import {
+    type BoundDelete,
+    type BoundInsert,
+    type BoundStatement,
+    type BoundUpdate,
+    type OutputColumn,
+    Unsupported,
+} from '../sql/bound.ts';
 import {normalise} from '../sql/literals.ts';
 import {recogniseOwnStatement, mayHoldOwnStatement} from '../sql/own-statements/recognise.ts';
 import {splitStatements} from '../sql/own-statements/split-statements.ts';
@@ -24,8 +31,10 @@ import {planReference} from './reference/plan.ts';
 import type {StatementContext} from './statement-context.ts';
 import {planUtility} from './utility/plan-utility.ts';
 import {planVector} from './vector-plan.ts';
-import {planChange} from './write/plan-change.ts';
-import {planInsert} from './write/plan-insert.ts';
+import {planChangeByKey, planChangeBySearch} from './write/plan-change.ts';
+import {planInsertQuery} from './write/plan-insert-query.ts';
+import {planInsertValues} from './write/plan-insert.ts';
+import type {PlanShape} from './write/plan-shape.ts';
 
 /** One statement of a query string. */
 export type Statement =
@@ -97,7 +106,8 @@ export class Planner {
         for (let i = 0; i < normal.parameters.length; i++) {
             values.push(types.require(plan.parameterTypes[i] ?? 0).parse(normal.parameters[i] ?? ''));
         }
-        return {plan, parameters: {values, raw: [], resultFormats: []}};
+        const raw = plan.needsRaw === true ? normal.parameters.map((text) => ({bytes: Buffer.from(text), format: 0 as const})) : [];
+        return {plan, parameters: {values, raw, resultFormats: []}};
     }
 
     /** Only the point path takes literals as parameters: elsewhere the text itself is what gets planned. */
@@ -113,7 +123,12 @@ export class Planner {
             if (parsed !== undefined && second === undefined) {
                 const bound = this.#bind(parsed.tree, normal.parameterTypes, context);
                 if (bound instanceof Unsupported) plan = undefined;
-                else plan = this.#pointPlan(bound, context);
+                else {
+                    const template = {kind: 'parsed', endsTransaction: false, ...parsed} as const;
+                    plan = this.#pointPlan(bound, context, () =>
+                        this.#widerPlan(template, bound, normal.parameterTypes, 'an index leads to many rows', context),
+                    );
+                }
             }
         } catch (error) {
             if (!(error instanceof Unsupported) && !(error instanceof PgError)) throw error;
@@ -167,14 +182,27 @@ export class Planner {
         if (bound instanceof Unsupported) reason = bound.message;
         else {
             try {
-                return this.#pointPlan(bound, context);
+                return this.#pointPlan(bound, context, () =>
+                    this.#widerPlan(statement, bound, parameterTypes, 'an index leads to many rows', context),
+                );
             } catch (error) {
                 if (!(error instanceof Unsupported)) throw error;
                 reason = error.message;
             }
         }
+        if (bound instanceof Unsupported) return await planReference(statement, parameterTypes, reason, context);
+        return await this.#widerPlan(statement, bound, parameterTypes, reason, context);
+    }
+
+    /** The vectorised path, else the reference path. */
+    async #widerPlan(
+        statement: Extract<Statement, {kind: 'parsed'}>,
+        bound: BoundStatement,
+        parameterTypes: readonly number[],
+        reason: string,
+        context: StatementContext,
+    ): Promise<Plan> {
         const reference = await planReference(statement, parameterTypes, reason, context);
-        if (bound instanceof Unsupported) return reference;
         if (!sameTypes(bound, reference)) {
             return {...reference, reason: 'the types differ from those of PostgreSQL'};
         }
@@ -206,7 +234,7 @@ export class Planner {
         return this.#parser;
     }
 
-    #pointPlan(bound: BoundStatement, context: StatementContext): Plan {
+    #pointPlan(bound: BoundStatement, context: StatementContext, wider: () => Promise<Plan>): Plan {
         const {statement} = bound;
         const catalogVersion = context.catalog.version;
         if (statement.kind === 'setop' || statement.kind === 'values') throw new Unsupported('more than rows by key');
@@ -220,30 +248,44 @@ export class Planner {
             const fields = this.fieldsOf(statement.columns);
             const types = this.typesOf(statement.columns);
             const store = source === undefined ? undefined : this.#database.store(source.table);
-            return planPointSelect(bound, statement, fields, types, store, catalogVersion);
+            const registry = context.catalog.types;
+            return planPointSelect({bound, select: statement, fields, types, registry, store, catalogVersion, wider});
         }
-        const returning = statement.returning === null ? null : statement.returningColumns;
-        const shape = {
-            bound,
-            fields: returning === null ? null : this.fieldsOf(returning),
-            types: returning === null ? [] : this.typesOf(returning),
-            catalogVersion,
-        };
+        const shape = this.#shape(bound, statement, context);
         const writer = this.#database.tableWriter(statement.table, context);
-        return statement.kind === 'insert' ? planInsert(shape, statement, writer) : planChange(shape, statement, writer);
+        return statement.kind === 'insert'
+            ? planInsertValues(shape, statement, writer)
+            : planChangeByKey(shape, statement, writer);
     }
 
     #searchPlan(bound: BoundStatement, reference: Plan, reason: string, context: StatementContext): Plan {
         const {statement} = bound;
-        const catalogVersion = context.catalog.version;
         if (statement.kind === 'select' || statement.kind === 'setop' || statement.kind === 'values') {
-            if (bound.rowLock !== null) throw new Unsupported('row locks');
-            return planVector(
-                {bound, query: statement, fields: reference.fields ?? [], reason, catalogVersion, reference},
-                context,
-            );
+            if (bound.rowLock !== null) throw new Unsupported('row locks on rows that are searched for');
+            const fields = reference.fields ?? [];
+            const {version: catalogVersion} = context.catalog;
+            return planVector({bound, query: statement, fields, reason, catalogVersion, reference}, context);
         }
-        throw new Unsupported(reason);
+        const shape = this.#shape(bound, statement, context);
+        const writer = this.#database.tableWriter(statement.table, context);
+        return statement.kind === 'insert'
+            ? planInsertQuery(shape, statement, writer, reason, context, reference)
+            : planChangeBySearch(shape, statement, writer, reason, context);
+    }
+
+    #shape(
+        bound: BoundStatement,
+        statement: BoundInsert | BoundUpdate | BoundDelete,
+        context: StatementContext,
+    ): PlanShape {
+        const returning = statement.returning === null ? null : statement.returningColumns;
+        return {
+            bound,
+            fields: returning === null ? null : this.fieldsOf(returning),
+            types: returning === null ? [] : this.typesOf(returning),
+            registry: context.catalog.types,
+            catalogVersion: context.catalog.version,
+        };
     }
 
     fieldsOf(columns: readonly OutputColumn[]): FieldDescription[] {

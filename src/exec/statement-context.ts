@@ -25,6 +25,8 @@ export interface StatementContext {
     readonly processId: number;
     /** Everything up to here is seen, and the transaction's own writes. */
     readonly snapshotSeq: number;
+    /** Moves the statement to a later snapshot: only before it has read anything. */
+    fixSnapshot(seq: number): void;
     /** The transaction in progress, or null when nothing was written yet. */
     readonly transaction: Transaction | null;
     /** The transaction to write in: begins an implicit one when there is none. */

@@ -134,7 +134,7 @@ export class SessionSettings {
         return (this.#output ??= {
             timeZone: this.get('timezone'),
             dateStyle: this.get('datestyle'),
-            intervalStyle: this.get('intervalstyle'),
+            intervalStyle: this.get('intervalstyle') as OutputSettings['intervalStyle'],
             byteaOutput: this.get('bytea_output') === 'escape' ? 'escape' : 'hex',
             extraFloatDigits: Number(this.get('extra_float_digits')),
         });

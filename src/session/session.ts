@@ -103,6 +103,7 @@ export class Session implements SessionHandler {
         this.#portals.delete('');
         const fast = this.database.planner.planLiteral(sql, this.#context);
         if (fast !== undefined) {
+            this.transaction.refusePlanInFailed(fast.plan);
             const done = this.#runSimple(fast.plan, fast.parameters);
             if (done instanceof Promise) return done.then(() => this.#endImplicit());
             return this.#endImplicit();
@@ -121,7 +122,7 @@ export class Session implements SessionHandler {
             for (const statement of statements) {
                 this.#context.statementText = statement.sql;
                 this.transaction.refuseInFailed(statement.endsTransaction);
-                const plan = await this.database.planner.plan(statement, [], this.#context);
+                const plan = await this.#guard(this.database.planner.plan(statement, [], this.#context));
                 if (plan.parameterTypes.length > 0) {
                     throw new PgError('42P02', 'there is no parameter $1');
                 }
@@ -242,7 +243,7 @@ export class Session implements SessionHandler {
             );
         }
         const values: Datum[] = [];
-        const keepRaw = statement.plan !== null && statement.plan.path !== 'point';
+        const keepRaw = statement.plan !== null && (statement.plan.path !== 'point' || statement.plan.needsRaw === true);
         const raw: ({bytes: Uint8Array; format: 0 | 1} | null)[] = [];
         for (let i = 0; i < types.length; i++) {
             const offset = message.offsets[i] ?? 0;

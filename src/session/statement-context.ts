@@ -112,6 +112,10 @@ export class SessionContextState implements StatementContext {
         this.#cancelled = undefined;
     }
 
+    fixSnapshot(seq: number): void {
+        this.snapshotSeq = seq;
+    }
+
     fixStatementTime(): bigint {
         if (this.statementMicros === 0n) this.statementMicros = nowMicros();
         return this.statementMicros;

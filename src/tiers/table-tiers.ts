@@ -60,6 +60,11 @@ export class TableTiers {
         return BigInt64Array.from(dead).sort();
     }
 
+    /** As of the newest commit that is ordered. */
+    isDead(segmentId: number, rowid: number): boolean {
+        return this.#dead.get(segmentId)?.has(rowid) ?? false;
+    }
+
     deadCount(segmentId: number): number {
         return this.#dead.get(segmentId)?.size ?? 0;
     }

@@ -23,7 +23,9 @@ describe('pruning', () => {
         for (const op of ['=', '<', '<=', '>', '>='] as const) {
             for (let bound = -1; bound <= 6; bound++) {
                 const {read} = pruneSegments([segment(1, 4)], [predicate(op, String(bound))]);
-                expect(read.length === 1, `${op} ${bound}`).toBe([1, 2, 3, 4].some((value) => matches(value, op, bound)));
+                expect(read.length === 1, `${op} ${bound}`).toBe(
+                    [1, 2, 3, 4].some((value) => matches(value, op, bound)),
+                );
             }
         }
     });

@@ -52,17 +52,21 @@ function mayMatch(segment: PrunableSegment, predicate: PruningPredicate): boolea
     const fromMin = compareBounds(predicate.value, column.min, predicate.order);
     const fromMax = compareBounds(predicate.value, column.max, predicate.order);
     if (Number.isNaN(fromMin) || Number.isNaN(fromMax)) return true;
+    // Decimals compare as doubles: neighbours may look equal there, so equality never excludes.
+    const strict = predicate.order !== 'number';
     switch (predicate.op) {
         case '=':
             return fromMin >= 0 && fromMax <= 0;
         case '<':
-            return fromMin > 0;
+            return strict ? fromMin > 0 : fromMin >= 0;
         case '<=':
             return fromMin >= 0;
         case '>':
-            return fromMax < 0;
+            return strict ? fromMax < 0 : fromMax <= 0;
         case '>=':
             return fromMax <= 0;
+        default:
+            return predicate.op satisfies never;
     }
 }
 
@@ -74,6 +78,5 @@ function compareBounds(a: string, b: string, order: BoundOrder): number {
         const [x, y] = [BigInt(a), BigInt(b)];
         return x < y ? -1 : x > y ? 1 : 0;
     }
-    // Rounding a decimal to a double keeps its order, except that neighbours may become equal: then we read.
     return Number(a) - Number(b);
 }

@@ -44,13 +44,7 @@ export function chooseAccess(
     scope: CompileScope,
 ): AccessChoice | undefined {
     const all = conjuncts(where);
-    const equalities = new Map<number, {readonly conjunct: Expr; readonly value: Expr}>();
-    for (const conjunct of all) {
-        const found = equality(conjunct, source, store.table);
-        if (found !== undefined && !equalities.has(found.column)) {
-            equalities.set(found.column, {conjunct, value: found.value});
-        }
-    }
+    const equalities = equalitiesOf(all, source, store.table);
     const primary = store.table.primaryKey;
     if (primary !== undefined) {
         const values = keyValues(store.table, primary.columns, equalities, scope);
@@ -73,6 +67,29 @@ export function chooseAccess(
         };
     }
     return primaryList(store.table, all, source, scope);
+}
+
+type Equalities = ReadonlyMap<number, {readonly conjunct: Expr; readonly value: Expr}>;
+
+function equalitiesOf(all: readonly Expr[], source: number, table: TableDescriptor): Equalities {
+    const equalities = new Map<number, {readonly conjunct: Expr; readonly value: Expr}>();
+    for (const conjunct of all) {
+        const found = equality(conjunct, source, table);
+        if (found !== undefined && !equalities.has(found.column)) {
+            equalities.set(found.column, {conjunct, value: found.value});
+        }
+    }
+    return equalities;
+}
+
+/** The values that conjuncts bind these columns of source 0 to; undefined when one is not bound. */
+export function bindColumns(
+    table: TableDescriptor,
+    columns: readonly number[],
+    all: readonly Expr[],
+    scope: CompileScope,
+): KeyValues | undefined {
+    return keyValues(table, columns, equalitiesOf(all, 0, table), scope);
 }
 
 function restOf(

@@ -4,10 +4,11 @@
 import {PgError} from '../../../catalog/errors.ts';
 import type {Datum} from '../../../catalog/types/datum.ts';
 import type {PgType} from '../../../catalog/types/pg-type.ts';
-import type {FieldDescription} from '../../../wire/handler.ts';
-import type {BoundSelect, BoundStatement} from '../../sql/bound.ts';
+import type {TypeRegistry} from '../../../catalog/types/registry.ts';
+import type {Awaitable, FieldDescription} from '../../../wire/handler.ts';
+import type {BoundSelect, BoundStatement, SortKey} from '../../sql/bound.ts';
 import {Unsupported} from '../../sql/bound.ts';
-import {compileExpression, compilePredicate, type Evaluate, type Frame} from '../../sql/compile/compile-expression.ts';
+import {compileExpression, compilePredicate, type CompileScope, type Evaluate, type Frame} from '../../sql/compile/compile-expression.ts';
 import {lock} from '../../txn/locks.ts';
 import type {Head} from '../../txn/head.ts';
 import {currentRow} from '../../txn/row-writes.ts';
@@ -17,29 +18,53 @@ import type {Parameters, Plan, StartedStatement} from '../plan.ts';
 import {columnEncoders, type ColumnEncoder, DatumRows} from '../row-writer.ts';
 import {ownerOf, type StatementContext} from '../statement-context.ts';
 import {type AccessChoice, chooseAccess, conjuncts} from './access.ts';
+import {chooseIndexScan, indexHeads, type IndexScan} from './index-scan.ts';
 import {expiryCutoffNs, headsOf, pendingVersion, visibleRow} from './read.ts';
 
 interface PointSelect {
-    readonly select: BoundSelect;
     readonly store: TableStore | undefined;
     readonly choice: AccessChoice | undefined;
+    /** When no key is bound but an index is. */
+    readonly scan: IndexScan | undefined;
     readonly filter: ((frame: Frame) => boolean) | undefined;
     readonly targets: readonly Evaluate[];
+    readonly order: readonly CompiledSortKey[];
     readonly limit: Evaluate | undefined;
     readonly offset: Evaluate | undefined;
     readonly locks: BoundStatement['rowLock'];
 }
 
-/** Throws Unsupported when the statement needs more than a few rows by key. */
-export function planPointSelect(
-    bound: BoundStatement,
-    select: BoundSelect,
-    fields: readonly FieldDescription[],
-    types: readonly PgType[],
-    store: TableStore | undefined,
-    catalogVersion: number,
-): Plan {
-    const compiled = compile(bound, select, store);
+interface CompiledSortKey {
+    readonly evaluate: Evaluate;
+    readonly compare: (a: Datum, b: Datum) => number;
+    readonly descending: boolean;
+    readonly nullsFirst: boolean;
+}
+
+interface SortedRow {
+    readonly row: Datum[];
+    readonly keys: readonly Datum[];
+}
+
+export interface PointSelectShape {
+    readonly bound: BoundStatement;
+    readonly select: BoundSelect;
+    readonly fields: readonly FieldDescription[];
+    readonly types: readonly PgType[];
+    readonly registry: TypeRegistry;
+    readonly store: TableStore | undefined;
+    readonly catalogVersion: number;
+    /** Takes over when an index leads to more rows than the point path is good for. */
+    readonly wider: () => Promise<Plan>;
+}
+
+/** Entries of an index that the point path follows before it hands over. */
+const SCANNED_ROWS_MAX = 5_000;
+
+/** Throws Unsupported when the statement needs more than a few rows by key or index. */
+export function planPointSelect(shape: PointSelectShape): Plan {
+    const {bound, types} = shape;
+    const compiled = compile(shape);
     const textEncoders = columnEncoders(types, []);
     const binaryEncoders = columnEncoders(types, [1]);
     const encodersFor = (formats: readonly number[]): readonly ColumnEncoder[] => {
@@ -47,20 +72,30 @@ export function planPointSelect(
         if (formats.length === 1) return formats[0] === 1 ? binaryEncoders : textEncoders;
         return columnEncoders(types, formats);
     };
+    const answer = (rows: readonly (readonly Datum[])[], context: StatementContext, formats: readonly number[]) => ({
+        rows: new DatumRows(rows, encodersFor(formats), context.output),
+        tag: selectTag,
+    });
+    const description = compiled.choice?.description ?? compiled.scan?.description;
     return {
         path: 'point',
-        reason: compiled.choice === undefined ? 'no table' : `rows by ${compiled.choice.description}`,
+        reason: description === undefined ? 'no table' : `rows by ${description}`,
         parameterTypes: bound.parameterTypes,
-        fields,
-        catalogVersion,
+        fields: shape.fields,
+        catalogVersion: shape.catalogVersion,
         writes: bound.rowLock !== null,
         endsTransaction: false,
-        start(context, parameters): StartedStatement {
-            const rows = run(compiled, context, parameters);
-            return {
-                rows: new DatumRows(rows, encodersFor(parameters.resultFormats), context.output),
-                tag: selectTag,
-            };
+        needsRaw: compiled.scan !== undefined,
+        start(context, parameters): Awaitable<StartedStatement> {
+            const {scan, store} = compiled;
+            if (scan === undefined || store === undefined) {
+                return answer(run(compiled, context, parameters), context, parameters.resultFormats);
+            }
+            return runScan(compiled, scan, store, context, parameters).then(async (rows) =>
+                rows === undefined
+                    ? await (await shape.wider()).start(context, parameters)
+                    : answer(rows, context, parameters.resultFormats),
+            );
         },
     };
 }
@@ -69,7 +104,8 @@ export function selectTag(rows: number): string {
     return `SELECT ${rows}`;
 }
 
-function compile(bound: BoundStatement, select: BoundSelect, store: TableStore | undefined): PointSelect {
+function compile(shape: PointSelectShape): PointSelect {
+    const {bound, select, store, registry} = shape;
     if (
         select.ctes.length > 0 ||
         select.groupBy !== null ||
@@ -80,34 +116,48 @@ function compile(bound: BoundStatement, select: BoundSelect, store: TableStore |
     ) {
         throw new Unsupported('more than rows by key');
     }
-    const scope = {sources: store === undefined ? [] : [{table: store.table}]};
+    const scope = {sources: store === undefined ? [] : [{table: store.table}], types: registry};
     const choice = store === undefined ? undefined : chooseAccess(store, select.where, 0, scope);
-    if (store !== undefined && choice === undefined) throw new Unsupported('no key is bound by the predicate');
-    const manyRows = choice?.access.kind === 'primary list';
-    if (select.orderBy.length > 0 && manyRows) throw new Unsupported('sorted rows');
+    let scan: IndexScan | undefined;
+    if (store !== undefined && choice === undefined) {
+        if (store.tiers.hasSegments || bound.rowLock !== null) throw new Unsupported('no key is bound by the predicate');
+        scan = chooseIndexScan(store, select.where, scope);
+        if (scan === undefined) throw new Unsupported('no key or index is bound by the predicate');
+    }
     const rest = choice === undefined ? conjuncts(select.where) : choice.rest;
     const predicates = rest.map((expr) => compilePredicate(expr, scope));
+    const manyRows = scan !== undefined || choice?.access.kind === 'primary list';
     return {
-        select,
         store,
         choice,
+        scan,
         filter: predicates.length === 0 ? undefined : (frame) => predicates.every((predicate) => predicate(frame)),
         targets: select.targets.map((target) => compileExpression(target.expr, scope)),
+        order: manyRows ? select.orderBy.map((key) => compileSortKey(key, scope)) : [],
         limit: select.limit === null ? undefined : compileExpression(select.limit, scope),
         offset: select.offset === null ? undefined : compileExpression(select.offset, scope),
         locks: bound.rowLock,
     };
 }
 
+function compileSortKey(key: SortKey, scope: CompileScope): CompiledSortKey {
+    const type = scope.types?.get(key.expr.type.oid);
+    if (type === undefined) throw new Unsupported('a sort key of this type');
+    return {
+        evaluate: compileExpression(key.expr, scope),
+        compare: (a, b) => type.compare(a, b),
+        descending: key.descending,
+        nullsFirst: key.nullsFirst,
+    };
+}
+
 function run(plan: PointSelect, context: StatementContext, parameters: Parameters): readonly (readonly Datum[])[] {
     const frame: Frame = {row0: null, row1: null, parameters: parameters.values, context: context.evaluation};
     const {store, choice} = plan;
-    let limit = rowCount(plan.limit, frame, 'LIMIT') ?? Number.MAX_SAFE_INTEGER;
-    let offset = rowCount(plan.offset, frame, 'OFFSET') ?? 0;
-    const rows: Datum[][] = [];
+    const rows: SortedRow[] = [];
     if (store === undefined || choice === undefined) {
-        if (limit > 0 && offset === 0 && (plan.filter === undefined || plan.filter(frame))) rows.push(project(plan, frame));
-        return rows;
+        if (plan.filter === undefined || plan.filter(frame)) rows.push(project(plan, frame));
+        return page(plan, rows, frame);
     }
     const owner = ownerOf(context, store.table.options.kind);
     const cutoff = expiryCutoffNs(store);
@@ -115,19 +165,70 @@ function run(plan: PointSelect, context: StatementContext, parameters: Parameter
         const version = plan.locks === null ? visibleRow(context, head, cutoff) : lockedRow(plan, context, head, cutoff);
         if (version === null) continue;
         frame.row0 = version;
-        if (plan.filter !== undefined && !plan.filter(frame)) continue;
-        if (offset > 0) offset--;
-        else if (limit-- > 0) rows.push(project(plan, frame));
-        else break;
+        if (plan.filter === undefined || plan.filter(frame)) rows.push(project(plan, frame));
     }
-    return rows;
+    return page(plan, rows, frame);
 }
 
-function project(plan: PointSelect, frame: Frame): Datum[] {
-    const {targets} = plan;
+/** undefined: there are too many. */
+async function runScan(
+    plan: PointSelect,
+    scan: IndexScan,
+    store: TableStore,
+    context: StatementContext,
+    parameters: Parameters,
+): Promise<readonly (readonly Datum[])[] | undefined> {
+    const frame: Frame = {row0: null, row1: null, parameters: parameters.values, context: context.evaluation};
+    // Segments may have come since the plan was made.
+    if (store.tiers.hasSegments) return undefined;
+    const owner = ownerOf(context, store.table.options.kind);
+    const cutoff = expiryCutoffNs(store);
+    const rows: SortedRow[] = [];
+    let scanned = 0;
+    for await (const head of indexHeads(context, store, owner, scan, frame)) {
+        if (++scanned > SCANNED_ROWS_MAX) return undefined;
+        if (head.newest === null && head.coldSegment !== 0) return undefined;
+        const version = visibleRow(context, head, cutoff);
+        if (version === null) continue;
+        frame.row0 = version;
+        if (plan.filter === undefined || plan.filter(frame)) rows.push(project(plan, frame));
+    }
+    return page(plan, rows, frame);
+}
+
+function project(plan: PointSelect, frame: Frame): SortedRow {
+    const {targets, order} = plan;
     const row = new Array<Datum>(targets.length);
     for (let i = 0; i < targets.length; i++) row[i] = (targets[i] as Evaluate)(frame);
-    return row;
+    return {row, keys: order.length === 0 ? NO_KEYS : order.map((key) => key.evaluate(frame))};
+}
+
+const NO_KEYS: readonly Datum[] = [];
+
+/** ORDER BY, OFFSET, LIMIT. */
+function page(plan: PointSelect, rows: SortedRow[], frame: Frame): readonly (readonly Datum[])[] {
+    if (rows.length > 1 && plan.order.length > 0) rows.sort((a, b) => compareKeys(plan.order, a.keys, b.keys));
+    let all = rows.map((entry) => entry.row);
+    if (plan.limit !== undefined || plan.offset !== undefined) {
+        const offset = rowCount(plan.offset, frame, 'OFFSET') ?? 0;
+        const limit = rowCount(plan.limit, frame, 'LIMIT') ?? Number.MAX_SAFE_INTEGER;
+        all = all.slice(offset, offset + limit);
+    }
+    return all;
+}
+
+function compareKeys(order: readonly CompiledSortKey[], a: readonly Datum[], b: readonly Datum[]): number {
+    for (const [i, key] of order.entries()) {
+        const left = a[i] ?? null;
+        const right = b[i] ?? null;
+        if (left === null || right === null) {
+            if (left === right) continue;
+            return (left === null) === key.nullsFirst ? -1 : 1;
+        }
+        const compared = key.compare(left, right);
+        if (compared !== 0) return key.descending ? -compared : compared;
+    }
+    return 0;
 }
 
 /** FOR UPDATE and its kin: the newest committed row, locked. */

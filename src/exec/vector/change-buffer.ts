@@ -24,7 +24,8 @@ export type RowLayout = ReadonlyMap<number, number>;
 export interface NetChanges {
     readonly truncated: boolean;
     readonly deletedRowids: readonly number[];
-    readonly added: readonly {readonly version: RowVersion; readonly layout: RowLayout}[];
+    /** Each with a live `after`. */
+    readonly added: readonly BufferedChange[];
 }
 
 export class ChangeBuffer {
@@ -57,6 +58,10 @@ export class ChangeBuffer {
         const taken = count === this.#changes.length ? this.#changes : this.#changes.slice(0, count);
         this.#changes = count === this.#changes.length ? [] : this.#changes.slice(count);
 
+        // Only inserts, the common case of a feed: each row id occurs once.
+        if (taken.every((change) => !change.replaces && change.after !== null)) {
+            return {truncated, deletedRowids: [], added: taken};
+        }
         const last = new Map<number, BufferedChange>();
         const replaced = new Set<number>();
         for (const change of taken) {
@@ -64,12 +69,7 @@ export class ChangeBuffer {
             if (change.replaces && !last.has(change.rowid)) replaced.add(change.rowid);
             last.set(change.rowid, change);
         }
-        const added: {version: RowVersion; layout: RowLayout}[] = [];
-        for (const change of last.values()) {
-            if (change.after !== null && !change.after.deleted) {
-                added.push({version: change.after, layout: change.layout});
-            }
-        }
+        const added = [...last.values()].filter((change) => change.after !== null && !change.after.deleted);
         return {truncated, deletedRowids: truncated ? [] : [...replaced], added};
     }
 }

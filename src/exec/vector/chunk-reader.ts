@@ -74,12 +74,18 @@ function readValues(
             const micros = new BigInt64Array(words.buffer, words.byteOffset, count * 2);
             const values: Datum[] = [];
             for (let row = 0; row < count; row++) {
-                values.push({months: words[row * 4] ?? 0, days: words[row * 4 + 1] ?? 0, micros: micros[row * 2 + 1] ?? 0n});
+                values.push({
+                    months: words[row * 4] ?? 0,
+                    days: words[row * 4 + 1] ?? 0,
+                    micros: micros[row * 2 + 1] ?? 0n,
+                });
             }
             return values;
         }
         case 'list':
             return readLists(vector, type, count, validity);
+        default:
+            return type.kind satisfies never;
     }
 }
 
@@ -124,11 +130,13 @@ function readDecimals(vector: RawVector, type: DuckType, count: number, validity
     const values: Datum[] = [];
     if (width <= 9) {
         const scaled = width <= 4 ? int16s(vector, count) : int32s(vector, count);
-        for (let row = 0; row < count; row++) values.push(isValid(validity, row) ? decimalText(String(scaled[row]), scale) : null);
+        for (let row = 0; row < count; row++)
+            values.push(isValid(validity, row) ? decimalText(String(scaled[row]), scale) : null);
         return values;
     }
     const scaled = width <= 18 ? int64s(vector, count) : readHugeints(vector, count);
-    for (let row = 0; row < count; row++) values.push(isValid(validity, row) ? decimalText(String(scaled[row]), scale) : null);
+    for (let row = 0; row < count; row++)
+        values.push(isValid(validity, row) ? decimalText(String(scaled[row]), scale) : null);
     return values;
 }
 
@@ -182,7 +190,9 @@ function readUuids(vector: RawVector, count: number): Datum[] {
         const part = bytes.subarray(row * 16, row * 16 + 16).reverse();
         part[0] = (part[0] ?? 0) ^ 0x80;
         const hex = part.toString('hex');
-        values.push(`${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`);
+        values.push(
+            `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`,
+        );
     }
     return values;
 }
@@ -201,7 +211,9 @@ function readLists(vector: RawVector, type: DuckType, count: number, validity: U
         const start = Number(entries[row * 2]);
         const length = Number(entries[row * 2 + 1]);
         const elements = items.slice(start, start + length);
-        values.push(length === 0 ? {dims: [], lowerBounds: [], elements} : {dims: [length], lowerBounds: [1], elements});
+        values.push(
+            length === 0 ? {dims: [], lowerBounds: [], elements} : {dims: [length], lowerBounds: [1], elements},
+        );
     }
     return values;
 }

@@ -30,7 +30,15 @@ import type {Datum, Interval} from '../../../catalog/types/datum.ts';
 import type {DuckType} from './type-map.ts';
 import {Unrepresentable} from './type-map.ts';
 import type {RawVector} from './vector-access.ts';
-import {columnVector, resetChunk, VECTOR_ROWS, writeBlob, writeBytes, writeString, writeValidity} from './vector-access.ts';
+import {
+    columnVector,
+    resetChunk,
+    VECTOR_ROWS,
+    writeBlob,
+    writeBytes,
+    writeString,
+    writeValidity,
+} from './vector-access.ts';
 
 export const EPOCH_DAYS = 10957;
 export const EPOCH_MICROS = 946684800000000n;
@@ -132,10 +140,18 @@ function nativeType(type: DuckType): DuckDBType {
         case 'hugeint':
         case 'list':
             throw new Error(`${type.sql} is not a type of stored columns`);
+        default:
+            return type.kind satisfies never;
     }
 }
 
-function writeColumn(vector: RawVector, column: WriterColumn, data: readonly Datum[], count: number, index: number): void {
+function writeColumn(
+    vector: RawVector,
+    column: WriterColumn,
+    data: readonly Datum[],
+    count: number,
+    index: number,
+): void {
     switch (column.type.kind) {
         case 'bool':
             for (let i = 0; i < count; i++) bytes8[i] = data[i] === true ? 1 : 0;

@@ -29,6 +29,7 @@ export class Engine {
     readonly writer: DuckDBConnection;
     readonly #idle: DuckDBConnection[] = [];
     readonly #waiting: ((connection: DuckDBConnection) => void)[] = [];
+    readonly #timeZones = new WeakMap<DuckDBConnection, string>();
     #readers = 0;
     #closed = false;
 
@@ -80,6 +81,13 @@ export class Engine {
             }
         }
         return await new Promise((resolve) => this.#waiting.push(resolve));
+    }
+
+    /** The session's zone: what DuckDB's ICU functions on timestamptz go by. A setting is not undone by ROLLBACK. */
+    async setTimeZone(connection: DuckDBConnection, timeZone: string): Promise<void> {
+        if ((this.#timeZones.get(connection) ?? 'UTC') === timeZone) return;
+        await connection.run(`SET TimeZone = ${quoteLiteral(timeZone)}`);
+        this.#timeZones.set(connection, timeZone);
     }
 
     releaseReader(connection: DuckDBConnection): void {

@@ -12,7 +12,7 @@ import type {Datum} from '../../../catalog/types/datum.ts';
 import type {RowVersion} from '../../txn/row-version.ts';
 import {appendRowids, ChunkWriter} from './chunk-writer.ts';
 import type {EngineOptions} from './engine.ts';
-import {Engine, quoteLiteral} from './engine.ts';
+import {Engine} from './engine.ts';
 import {canceled, failureOf, RetryOnReferencePath} from './failures.ts';
 import type {HotSource, MirrorOptions} from './mirror.ts';
 import {Mirror} from './mirror.ts';
@@ -98,7 +98,6 @@ export class VectorSnapshot {
     #temporaries = 0;
     #canceled = false;
     #closed = false;
-    #timeZone: string | undefined;
 
     /** Made by `VectorExecutor.snapshot`. */
     constructor(
@@ -121,8 +120,7 @@ export class VectorSnapshot {
     async run(query: PrintedQuery, timeZone: string): Promise<VectorResult> {
         assert(!this.#closed, 'a query on a closed snapshot');
         try {
-            if (this.#timeZone !== timeZone) await this.#connection.run(`SET TimeZone = ${quoteLiteral(timeZone)}`);
-            this.#timeZone = timeZone;
+            await this.#executor.engine.setTimeZone(this.#connection, timeZone);
             const sql = await this.#assemble(query);
             this.#throwIfCanceled();
             const result = await this.#connection.stream(sql);

@@ -409,7 +409,7 @@ async function applyChanges(writer: DuckDBConnection, mirror: MirrorTable, chang
     }
     if (changes.added.length === 0) return;
     const rows = await RowAppender.create(writer, mirror);
-    for (const {version, layout} of changes.added) rows.add(version, layout);
+    for (const {after, layout} of changes.added) if (after !== null) rows.add(after, layout);
     rows.close();
 }
 

@@ -27,7 +27,8 @@ export function pruningPredicates(
         if (comparison === undefined || !strict.has(comparison.column.source)) continue;
         const source = query.sources[comparison.column.source];
         if (source?.kind !== 'table' || timesNamed(query, source.table.tableId) > 1) continue;
-        const value = comparison.value.kind === 'const' ? comparison.value.value : (parameters[comparison.value.index] ?? null);
+        const value =
+            comparison.value.kind === 'const' ? comparison.value.value : (parameters[comparison.value.index] ?? null);
         const base = codec.baseType(comparison.column.type);
         const encoded = encode(value, base.oid);
         if (encoded === undefined || codec.baseType(comparison.value.type).oid !== base.oid) continue;
@@ -87,30 +88,18 @@ function isValue(expr: Expr): expr is Value {
 }
 
 function encode(value: Datum, oid: number): {value: string; order: BoundOrder} | undefined {
-    if (value === null) return undefined;
-    switch (oid) {
-        case OID.int2:
-        case OID.int4:
-        case OID.int8:
-        case OID.oid:
-            return {value: String(value), order: 'integer'};
-        case OID.float4:
-        case OID.float8:
-            return Number.isFinite(value) ? {value: String(value), order: 'number'} : undefined;
-        case OID.numeric:
-            return /^-?[\d.]+$/.test(String(value)) ? {value: String(value), order: 'number'} : undefined;
-        case OID.text:
-        case OID.varchar:
-            return {value: String(value), order: 'text'};
-        case OID.uuid:
-            return {value: String(value), order: 'text'};
-        case OID.date:
-            return Number.isFinite(value) ? {value: String((value as number) + EPOCH_DAYS), order: 'integer'} : undefined;
-        case OID.timestamp:
-        case OID.timestamptz:
-            if (value === INT64_MAX || value === INT64_MIN) return undefined;
-            return {value: String((value as bigint) + EPOCH_MICROS), order: 'integer'};
-        default:
-            return undefined;
+    if (typeof value === 'string') {
+        if (oid === OID.numeric) return /^-?[\d.]+$/.test(value) ? {value, order: 'number'} : undefined;
+        return oid === OID.text || oid === OID.varchar || oid === OID.uuid ? {value, order: 'text'} : undefined;
     }
+    if (typeof value === 'bigint') {
+        if (oid === OID.int8) return {value: value.toString(), order: 'integer'};
+        if (oid !== OID.timestamp && oid !== OID.timestamptz) return undefined;
+        if (value === INT64_MAX || value === INT64_MIN) return undefined;
+        return {value: (value + EPOCH_MICROS).toString(), order: 'integer'};
+    }
+    if (typeof value !== 'number' || !Number.isFinite(value)) return undefined;
+    if (oid === OID.int2 || oid === OID.int4 || oid === OID.oid) return {value: value.toString(), order: 'integer'};
+    if (oid === OID.float4 || oid === OID.float8) return {value: value.toString(), order: 'number'};
+    return oid === OID.date ? {value: (value + EPOCH_DAYS).toString(), order: 'integer'} : undefined;
 }

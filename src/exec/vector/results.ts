@@ -136,7 +136,7 @@ class BigIntegerCells implements CellWriter {
     readonly #column: number;
     readonly #binary: boolean;
     #values: BigInt64Array = new BigInt64Array(0);
-    #words = new Int32Array(0);
+    #words: Int32Array = new Int32Array(0);
     #validity: Uint8Array | undefined;
 
     constructor(column: number, binary: boolean) {

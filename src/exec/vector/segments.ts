@@ -16,7 +16,11 @@ export function sqlEngine(connection: DuckDBConnection): SqlEngine {
         },
         async rows(sql: string): Promise<readonly (readonly (string | null)[])[]> {
             const result = await connection.runAndReadAll(sql);
-            return result.getRowsJson().map((row) => row.map((value) => (value === null ? null : String(value))));
+            return result
+                .getRowsJson()
+                .map((row) =>
+                    row.map((value) => (typeof value === 'string' || value === null ? value : JSON.stringify(value))),
+                );
         },
     };
 }

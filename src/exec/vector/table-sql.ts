@@ -57,7 +57,9 @@ export function tableSql(reference: TableReference, input: TableInput, parts: Ta
             continue;
         }
         const alive = dead === undefined ? [] : [`_rowid NOT IN (${dead})`];
-        branches.push(`SELECT ${list} FROM read_parquet(${quoteLiteral(segment.path)})${where([...filters, ...alive])}`);
+        branches.push(
+            `SELECT ${list} FROM read_parquet(${quoteLiteral(segment.path)})${where([...filters, ...alive])}`,
+        );
     }
     for (const [list, paths] of clean) {
         const filters = [...rowFilter(input, true), ...notHidden];

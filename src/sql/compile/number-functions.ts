@@ -66,7 +66,7 @@ define<[string, string]>('div', ['numeric', 'numeric'], (a, b) => {
     return truncateNumeric(divideNumeric(subtractNumeric(a, rest), b));
 });
 
-define<[number]>('sign', ['float8'], (value) => (Number.isNaN(value) ? value : Math.sign(value) + 0));
+define<[number]>('sign', ['float8'], (value) => (value > 0 ? 1 : value < 0 ? -1 : 0));
 define<[string]>('sign', ['numeric'], (value) => (value === 'NaN' ? value : String(signOfNumeric(value))));
 define<[number]>('sqrt', ['float8'], squareRoot);
 define<[string]>('scale', ['numeric'], (value) => scaleOfNumeric(value) ?? null);

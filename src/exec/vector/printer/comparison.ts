@@ -67,7 +67,10 @@ function isEnum(value: Typed, codec: TypeCodec): boolean {
  * Branches of CASE, COALESCE, UNION, VALUES: one DuckDB type for all. Numerics keep their own display scale in
  * PostgreSQL, so branches of different scale become text, which nothing computes with further on.
  */
-export function unify(branches: readonly Typed[], isNull: (index: number) => boolean): {texts: string[]; duck: DuckType} {
+export function unify(
+    branches: readonly Typed[],
+    isNull: (index: number) => boolean,
+): {texts: string[]; duck: DuckType} {
     const real = branches.filter((_, index) => !isNull(index));
     const first = real[0] ?? branches[0];
     if (first === undefined) throw new Unsupported('an expression without branches');
@@ -76,7 +79,11 @@ export function unify(branches: readonly Typed[], isNull: (index: number) => boo
         return {texts: cast(branches, isNull, first.duck), duck: first.duck};
     }
     if (first.oid === OID.numeric && real.every((branch) => branch.oid === OID.numeric)) {
-        if (sameKind && first.duck.kind === 'decimal' && real.every((branch) => branch.duck.scale === first.duck.scale)) {
+        if (
+            sameKind &&
+            first.duck.kind === 'decimal' &&
+            real.every((branch) => branch.duck.scale === first.duck.scale)
+        ) {
             const widest = real.reduce((most, branch) => (branch.duck.width > most.duck.width ? branch : most));
             return {texts: cast(branches, () => true, widest.duck), duck: widest.duck};
         }

@@ -83,7 +83,10 @@ function children(expr: Expr): readonly Expr[] {
         case 'nullif':
             return [expr.left, expr.right];
         case 'case':
-            return [...expr.whens.flatMap((when) => [when.condition, when.result]), ...(expr.otherwise ? [expr.otherwise] : [])];
+            return [
+                ...expr.whens.flatMap((when) => [when.condition, when.result]),
+                ...(expr.otherwise ? [expr.otherwise] : []),
+            ];
         case 'in':
             return [expr.arg, ...expr.list];
         case 'scalararray':
@@ -123,7 +126,11 @@ function printNode(context: PrintContext, expr: Expr): Typed {
         case 'and':
         case 'or': {
             const parts = expr.args.map((arg) => boolean(print(arg)));
-            return bool(parts.length === 0 ? String(expr.kind === 'and') : `(${parts.join(expr.kind === 'and' ? ' AND ' : ' OR ')})`);
+            return bool(
+                parts.length === 0
+                    ? String(expr.kind === 'and')
+                    : `(${parts.join(expr.kind === 'and' ? ' AND ' : ' OR ')})`,
+            );
         }
         case 'not':
             return bool(`(NOT ${boolean(print(expr.arg))})`);
@@ -142,9 +149,14 @@ function printNode(context: PrintContext, expr: Expr): Typed {
             return bool(`(${left} IS ${expr.negated ? 'NOT ' : ''}DISTINCT FROM ${right})`);
         }
         case 'case': {
-            const results = [...expr.whens.map((when) => when.result), ...(expr.otherwise === null ? [] : [expr.otherwise])];
+            const results = [
+                ...expr.whens.map((when) => when.result),
+                ...(expr.otherwise === null ? [] : [expr.otherwise]),
+            ];
             const {texts, duck} = unifyExpressions(context, results);
-            const whens = expr.whens.map((when, index) => `WHEN ${boolean(print(when.condition))} THEN ${texts[index]}`);
+            const whens = expr.whens.map(
+                (when, index) => `WHEN ${boolean(print(when.condition))} THEN ${texts[index]}`,
+            );
             const otherwise = expr.otherwise === null ? '' : ` ELSE ${texts.at(-1)}`;
             return typed(context, bounded(`(CASE ${whens.join(' ')}${otherwise} END)`), duck, expr.type);
         }
@@ -183,6 +195,8 @@ function printNode(context: PrintContext, expr: Expr): Typed {
         case 'array':
         case 'row':
             throw new Unsupported(`${expr.kind === 'row' ? 'a row' : 'an array'} value`);
+        default:
+            return expr satisfies never;
     }
 }
 
@@ -191,7 +205,11 @@ export function typed(context: PrintContext, sql: string, duck: DuckType, type: 
 }
 
 function bool(sql: string): Typed {
-    return {sql: bounded(sql), duck: {kind: 'bool', sql: 'BOOLEAN', width: 0, scale: 0, element: undefined}, oid: OID.bool};
+    return {
+        sql: bounded(sql),
+        duck: {kind: 'bool', sql: 'BOOLEAN', width: 0, scale: 0, element: undefined},
+        oid: OID.bool,
+    };
 }
 
 function boolean(value: Typed): string {
@@ -262,7 +280,8 @@ function printOperator(context: PrintContext, expr: OperatorExpr): Typed {
     const left = expr.left === null ? undefined : printExpression(context, expr.left);
     const op = expr.op === '!=' ? '<>' : expr.op;
     if (left !== undefined && isComparison(op)) return bool(compare(op, left, right, context.codec));
-    const operands = left === undefined ? [right] : [left, right].map((operand) => (op === '||' ? asText(operand) : operand));
+    const operands =
+        left === undefined ? [right] : [left, right].map((operand) => (op === '||' ? asText(operand) : operand));
     const key = `${op}(${operands.map(provenName).join(',')})`;
     const entry = OPERATORS.get(key);
     if (entry === undefined) throw new Unsupported(`operator ${key}`);
@@ -286,11 +305,17 @@ function printFunction(context: PrintContext, expr: FunctionExpr): Typed {
             return printConstant(context, context.values.value('now'), expr.type);
         case 'grouping': {
             const keys = expr.args.map((arg) => printExpression(context, arg).sql);
-            return typed(context, `CAST(grouping(${keys.join(', ')}) AS INTEGER)`, duckTypeOf(expr.type, context.codec), expr.type);
+            return typed(
+                context,
+                `CAST(grouping(${keys.join(', ')}) AS INTEGER)`,
+                duckTypeOf(expr.type, context.codec),
+                expr.type,
+            );
         }
         case 'date_trunc': {
             const field = constantText(first);
-            if (field === undefined || second === undefined || expr.args.length !== 2 || !TRUNC_FIELDS.has(field)) break;
+            if (field === undefined || second === undefined || expr.args.length !== 2 || !TRUNC_FIELDS.has(field))
+                break;
             const value = printExpression(context, second);
             if (provenName(value) !== 'timestamp' && provenName(value) !== 'timestamptz') break;
             const within = provenName(value) === 'timestamptz' ? TRUNC_WITHIN_HOUR.get(field) : undefined;
@@ -313,7 +338,8 @@ function printFunction(context: PrintContext, expr: FunctionExpr): Typed {
     // round(numeric, n): n decimals are shown, also where the value has fewer.
     const digits = second?.kind === 'const' && typeof second.value === 'number' ? second.value : -1;
     const value = operands[0];
-    if (value === undefined || digits < 0 || digits > 30) throw new Unsupported(`${expr.name} to a varying number of digits`);
+    if (value === undefined || digits < 0 || digits > 30)
+        throw new Unsupported(`${expr.name} to a varying number of digits`);
     const duck = decimalType(38, digits);
     return {sql: `CAST(round(${value.sql}, ${digits}) AS ${duck.sql})`, duck, oid: OID.numeric};
 }
@@ -409,7 +435,9 @@ function printWindow(context: PrintContext, expr: WindowExpr): Typed {
     if (expr.frame !== null) {
         const {mode, start, end, exclude} = expr.frame;
         const bounds = `${printBound(context, expr, start)} AND ${printBound(context, expr, end)}`;
-        parts.push(`${mode.toUpperCase()} BETWEEN ${bounds}${exclude === 'none' ? '' : ` EXCLUDE ${exclude.toUpperCase()}`}`);
+        parts.push(
+            `${mode.toUpperCase()} BETWEEN ${bounds}${exclude === 'none' ? '' : ` EXCLUDE ${exclude.toUpperCase()}`}`,
+        );
     }
     const filter = call.filter === null ? '' : ` FILTER (WHERE ${boolean(printExpression(context, call.filter))})`;
     const over = `${filter} OVER (${parts.join(' ')})`;
@@ -422,7 +450,10 @@ function printWindow(context: PrintContext, expr: WindowExpr): Typed {
         WINDOW_FUNCTIONS.get(`${call.name}(${types.join(',')})`) ??
         WINDOW_FUNCTIONS.get(`${call.name}(${['*', ...types.slice(1)].join(',')})`);
     if (entry === undefined) throw new Unsupported(`window function ${call.name}(${types.join(',')})`);
-    const sql = fill(withTail(entry.sql, over), operands.map((operand) => operand.sql));
+    const sql = fill(
+        withTail(entry.sql, over),
+        operands.map((operand) => operand.sql),
+    );
     const [first] = operands;
     // lag, lead and their like hand on the first argument as it is.
     if (entry.sql.includes('$1') && call.name !== 'ntile' && first !== undefined) return {...first, sql};
@@ -447,13 +478,18 @@ function printCast(context: PrintContext, expr: CastExpr): Typed {
         if (arg.oid === target.oid) return arg;
         throw new Unsupported(`a cast to type ${target.oid}`);
     }
-    if ((to === 'time' || to === 'timestamp' || to === 'timestamptz' || to === 'interval') && target.typmod >= 0 && target.typmod !== 6) {
+    if (
+        (to === 'time' || to === 'timestamp' || to === 'timestamptz' || to === 'interval') &&
+        target.typmod >= 0 &&
+        target.typmod !== 6
+    ) {
         throw new Unsupported('a cast to a rounded time');
     }
     let sql: string;
     if (from === to) sql = arg.sql;
     else if (from === 'opaque' && to === 'text' && arg.oid === OID.numeric && arg.duck.kind === 'text') sql = arg.sql;
-    else if (from === 'opaque' && to === 'text' && arg.duck.kind === 'text' && context.codec.isEnum(arg.oid)) sql = arg.sql;
+    else if (from === 'opaque' && to === 'text' && arg.duck.kind === 'text' && context.codec.isEnum(arg.oid))
+        sql = arg.sql;
     else {
         const entry = CASTS.get(`${from}>${to}`);
         if (entry === undefined) throw new Unsupported(`a cast from ${from} to ${to}`);
@@ -481,27 +517,36 @@ function castToNumeric(arg: Typed, from: string, target: TypeRef): Typed {
     }
     const {precision, scale} = modifier;
     if (precision > 38 || scale < 0 || scale > precision) throw new Unsupported('a numeric of this precision');
-    if (from !== 'numeric' && INTEGER_DIGITS[from] === undefined) throw new Unsupported(`a cast from ${from} to numeric`);
+    if (from !== 'numeric' && INTEGER_DIGITS[from] === undefined)
+        throw new Unsupported(`a cast from ${from} to numeric`);
     const duck = decimalType(precision, scale);
     return {sql: `CAST(${arg.sql} AS ${duck.sql})`, duck, oid: OID.numeric};
 }
 
 function printScalarArray(context: PrintContext, expr: ScalarArrayExpr): Typed {
     const negated = expr.op === '<>' && !expr.any;
-    if (!negated && !(expr.op === '=' && expr.any)) throw new Unsupported(`${expr.op} ${expr.any ? 'ANY' : 'ALL'} (array)`);
+    if (!negated && !(expr.op === '=' && expr.any))
+        throw new Unsupported(`${expr.op} ${expr.any ? 'ANY' : 'ALL'} (array)`);
     const left = printExpression(context, expr.left);
     const not = negated ? 'NOT ' : '';
     const elementOid = context.codec.elementOid(context.codec.baseType(expr.array.type).oid);
     const elementType = duckTypeOf({oid: elementOid, typmod: -1}, context.codec);
-    const probe: Typed = {sql: '', duck: elementOid === OID.numeric ? decimalType(38, 0) : elementType, oid: elementOid};
+    const probe: Typed = {
+        sql: '',
+        duck: elementOid === OID.numeric ? decimalType(38, 0) : elementType,
+        oid: elementOid,
+    };
     const [a] = comparable('equality', left, probe, context.codec);
     if (provenName(probe) === 'bpchar') throw new Unsupported('an array of bpchar');
     if (expr.array.kind === 'array') {
-        const items = expr.array.elements.map((item) => comparable('equality', left, printExpression(context, item), context.codec)[1]);
+        const items = expr.array.elements.map(
+            (item) => comparable('equality', left, printExpression(context, item), context.codec)[1],
+        );
         return bool(items.length === 0 ? String(negated) : `(${a} ${not}IN (${items.join(', ')}))`);
     }
     if (expr.array.kind === 'const' || expr.array.kind === 'param') {
-        const value = expr.array.kind === 'const' ? expr.array.value : (context.values.parameters[expr.array.index] ?? null);
+        const value =
+            expr.array.kind === 'const' ? expr.array.value : (context.values.parameters[expr.array.index] ?? null);
         if (value === null) return bool('CAST(NULL AS BOOLEAN)');
         if (typeof value !== 'object' || !('elements' in value)) throw new Unsupported('this array');
         const items =
@@ -517,14 +562,14 @@ function printLike(context: PrintContext, expr: LikeExpr): Typed {
     const arg = printExpression(context, expr.arg);
     const pattern = printExpression(context, expr.pattern);
     if (provenName(arg) !== 'text' || provenName(pattern) !== 'text') throw new Unsupported('LIKE on this type');
-    const text = expr.pattern.kind === 'const' && typeof expr.pattern.value === 'string' ? expr.pattern.value : undefined;
+    const text =
+        expr.pattern.kind === 'const' && typeof expr.pattern.value === 'string' ? expr.pattern.value : undefined;
     if (expr.escape !== null) throw new Unsupported('LIKE … ESCAPE');
     const not = expr.negated ? 'NOT ' : '';
     // PostgreSQL's escape is the backslash; DuckDB has none unless told, and is faster without.
     const escape = text?.includes('\\') === false ? '' : " ESCAPE '\\'";
     if (!expr.caseInsensitive) return bool(`(${arg.sql} ${not}LIKE ${pattern.sql}${escape})`);
     const guarded = `(CASE WHEN strlen(${arg.sql}) <> length(${arg.sql}) THEN ${RAISE} ELSE ${arg.sql} END)`;
-    // eslint-disable-next-line no-control-regex
     if (text === undefined || /[^\x20-\x7e]/.test(text)) throw new Unsupported('ILIKE with this pattern');
     return bool(`(${guarded} ${not}ILIKE ${pattern.sql}${escape})`);
 }
@@ -537,21 +582,24 @@ function printSubquery(context: PrintContext, expr: SubqueryExpr): Typed {
             return bool(`(EXISTS (${query.sql}))`);
         case 'scalar': {
             const [column] = query.columns;
-            if (column === undefined || query.columns.length !== 1) throw new Unsupported('a subquery of several columns');
+            if (column === undefined || query.columns.length !== 1)
+                throw new Unsupported('a subquery of several columns');
             return typed(context, `(${query.sql})`, column.duck, expr.type);
         }
         case 'any':
         case 'all': {
             const [column] = query.columns;
-            if (test === undefined || column === undefined || query.columns.length !== 1) throw new Unsupported('a row comparison');
+            if (test === undefined || column === undefined || query.columns.length !== 1)
+                throw new Unsupported('a row comparison');
             const op = expr.op ?? '=';
             if (!isComparison(op)) throw new Unsupported(`${op} ANY (subquery)`);
             const [left] = comparable(op === '=' || op === '<>' ? 'equality' : 'order', test, column, context.codec);
             if (provenName(test) === 'bpchar') throw new Unsupported('bpchar and a subquery');
             return bool(`(${left} ${op} ${expr.form.toUpperCase()} (${query.sql}))`);
         }
-        case 'array': {
+        case 'array':
             throw new Unsupported('ARRAY(subquery)');
-        }
+        default:
+            return expr.form satisfies never;
     }
 }

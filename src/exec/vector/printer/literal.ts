@@ -20,10 +20,10 @@ export function literal(value: Datum, type: DuckType): string {
         case 'int4':
         case 'int8':
         case 'oid':
-            return `CAST('${String(value)}' AS ${type.sql})`;
+            return `CAST('${(value as number | bigint).toString()}' AS ${type.sql})`;
         case 'float4':
         case 'float8':
-            return `CAST('${Object.is(value, -0) ? '-0' : String(value)}' AS ${type.sql})`;
+            return `CAST('${Object.is(value, -0) ? '-0' : (value as number).toString()}' AS ${type.sql})`;
         case 'decimal':
             try {
                 scaledDecimal(value as string, type, 0);
@@ -58,7 +58,9 @@ export function literal(value: Datum, type: DuckType): string {
             return `CAST([${listItems(value as PgArray, type).join(', ')}] AS ${type.sql})`;
         case 'printed':
         case 'hugeint':
-            throw new Unsupported(`a constant of a type that DuckDB does not have`);
+            throw new Unsupported('a constant of a type that DuckDB does not have');
+        default:
+            return type.kind satisfies never;
     }
 }
 

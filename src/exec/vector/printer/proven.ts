@@ -22,7 +22,9 @@ const INTEGER_SQL = {int2: 'SMALLINT', int4: 'INTEGER', int8: 'BIGINT'} as const
 export const RAISE = "error('TW_RETRY')";
 
 function table(entries: Readonly<Record<string, string | Proven>>): ReadonlyMap<string, Proven> {
-    return new Map(Object.entries(entries).map(([key, value]) => [key, typeof value === 'string' ? {sql: value} : value]));
+    return new Map(
+        Object.entries(entries).map(([key, value]) => [key, typeof value === 'string' ? {sql: value} : value]),
+    );
 }
 
 function integerOperators(): Record<string, string> {
@@ -53,6 +55,18 @@ function finite(expression: string): string {
     return `(CASE WHEN isinf(${expression}) THEN ${RAISE} ELSE ${expression} END)`;
 }
 
+/**
+ * PostgreSQL adds months, then days, then microseconds. DuckDB's timestamptz does so too, but takes negative
+ * microseconds off first: so each part is its own addition.
+ */
+function inSteps(op: '+' | '-'): string {
+    const months = "to_months(CAST(datepart('year', $2) * 12 + datepart('month', $2) AS INTEGER))";
+    const days = "to_days(CAST(datepart('day', $2) AS INTEGER))";
+    const micros =
+        "to_microseconds(datepart('hour', $2) * 3600000000 + datepart('minute', $2) * 60000000 + datepart('microsecond', $2))";
+    return `((($1 ${op} ${months}) ${op} ${days}) ${op} ${micros})`;
+}
+
 export const OPERATORS = table({
     ...integerOperators(),
     '+(float8,float8)': finite('($1 + $2)'),
@@ -74,8 +88,8 @@ export const OPERATORS = table({
     '-(date,interval)': '($1 - $2)',
     '+(timestamp,interval)': '($1 + $2)',
     '-(timestamp,interval)': '($1 - $2)',
-    '+(timestamptz,interval)': '($1 + $2)',
-    '-(timestamptz,interval)': '($1 - $2)',
+    '+(timestamptz,interval)': inSteps('+'),
+    '-(timestamptz,interval)': inSteps('-'),
     '-(timestamp,timestamp)': '($1 - $2)',
     '+(interval,interval)': '($1 + $2)',
     '-(interval,interval)': '($1 - $2)',
@@ -227,7 +241,19 @@ export const AGGREGATES = table({
 function minMax(): Record<string, string | Proven> {
     const entries: Record<string, string | Proven> = {};
     for (const name of ['min', 'max']) {
-        for (const type of ['int2', 'int4', 'int8', 'oid', 'float4', 'float8', 'text', 'date', 'time', 'timestamp', 'timestamptz']) {
+        for (const type of [
+            'int2',
+            'int4',
+            'int8',
+            'oid',
+            'float4',
+            'float8',
+            'text',
+            'date',
+            'time',
+            'timestamp',
+            'timestamptz',
+        ]) {
             entries[`${name}(${type})`] = `${name}($1)`;
         }
         entries[`${name}(numeric)`] = {sql: `${name}($1)`, scale: 'same'};

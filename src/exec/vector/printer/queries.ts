@@ -20,7 +20,13 @@ import type {
     Target,
 } from '../../../sql/bound.ts';
 import {Unsupported} from '../../../sql/bound.ts';
-import {SYSTEM_COLUMNS, ROWID_ATTNUM, OWNER_ATTNUM, SEGMENT_ATTNUM} from '../../../../catalog/descriptor.ts';
+import {
+    SYSTEM_COLUMNS,
+    ROWID_ATTNUM,
+    OWNER_ATTNUM,
+    SEGMENT_ATTNUM,
+    UPDATED_NS_ATTNUM,
+} from '../../../../catalog/descriptor.ts';
 import {quoteIdentifier} from '../engine.ts';
 import type {DuckType, TypeCodec} from '../type-map.ts';
 import {duckTypeOf, OID, PRINTED_TYPE} from '../type-map.ts';
@@ -33,7 +39,13 @@ import {printExpression, sortKey} from './expressions.ts';
 export type OutputPlan =
     | {readonly kind: 'plain'; readonly column: number; readonly duck: DuckType; readonly typeOid: number}
     /** avg of exact numbers: the division is PostgreSQL's, done on the exact sum and count. */
-    | {readonly kind: 'average'; readonly sum: number; readonly count: number; readonly scale: number; readonly typeOid: number};
+    | {
+          readonly kind: 'average';
+          readonly sum: number;
+          readonly count: number;
+          readonly scale: number;
+          readonly typeOid: number;
+      };
 
 export interface PrintedQuery {
     /** Text between tables: part, table 0, part, table 1, … part. */
@@ -69,11 +81,15 @@ interface Printed {
     readonly columns: readonly ColumnInfo[];
 }
 
+// The names are PostgreSQL's way of hiding columns; only these two are visible to users.
+const {_seq: SEQ_COLUMN, _updated: UPDATED_COLUMN} = SYSTEM_COLUMNS;
+
 const SYSTEM_SQL: ReadonlyMap<number, {readonly sql: string; readonly oid: number}> = new Map([
-    [SYSTEM_COLUMNS._seq.attnum, {sql: '_seq', oid: OID.int8}],
+    [SEQ_COLUMN.attnum, {sql: '_seq', oid: OID.int8}],
     [ROWID_ATTNUM, {sql: '_rowid', oid: OID.int8}],
     [OWNER_ATTNUM, {sql: '_owner', oid: OID.int4}],
     [SEGMENT_ATTNUM, {sql: '_segment', oid: OID.int4}],
+    [UPDATED_NS_ATTNUM, {sql: '_updated', oid: OID.int8}],
 ]);
 
 class QueryPrinter implements PrintContext {
@@ -105,7 +121,12 @@ class QueryPrinter implements PrintContext {
         const {sql, columns} = averages ? this.#select(query, outputs) : this.#query(query);
         if (!averages) {
             for (const [index, column] of columns.entries()) {
-                outputs.push({kind: 'plain', column: index, duck: column.duck, typeOid: query.columns[index]?.type.oid ?? column.oid});
+                outputs.push({
+                    kind: 'plain',
+                    column: index,
+                    duck: column.duck,
+                    typeOid: query.columns[index]?.type.oid ?? column.oid,
+                });
             }
         }
         return {sql, outputs};
@@ -119,6 +140,8 @@ class QueryPrinter implements PrintContext {
                 return this.#setOperation(query);
             case 'values':
                 return this.#values(query);
+            default:
+                return query satisfies never;
         }
     }
 
@@ -131,7 +154,12 @@ class QueryPrinter implements PrintContext {
             const names = cte.columns.map((_, index) => `r${index + 1}`).join(', ');
             const printed = cte.recursive ? this.#recursive(cte) : this.#query(cte.query);
             this.#ctes.set(cte.name, printed.columns);
-            const materialized = cte.recursive || cte.materialized === undefined ? '' : cte.materialized ? 'MATERIALIZED ' : 'NOT MATERIALIZED ';
+            const materialized =
+                cte.recursive || cte.materialized === undefined
+                    ? ''
+                    : cte.materialized
+                      ? 'MATERIALIZED '
+                      : 'NOT MATERIALIZED ';
             texts.push(`${name}(${names}) AS ${materialized}(${printed.sql})`);
         }
         const recursive = ctes.some((cte) => cte.recursive) ? 'RECURSIVE ' : '';
@@ -206,7 +234,8 @@ class QueryPrinter implements PrintContext {
     #outputOrder(keys: readonly SortKey[], columns: readonly ColumnInfo[]): string {
         if (keys.length === 0) return '';
         const texts = keys.map((key) => {
-            if (key.expr.kind !== 'column' || key.expr.source !== -1) throw new Unsupported('ORDER BY an expression here');
+            if (key.expr.kind !== 'column' || key.expr.source !== -1)
+                throw new Unsupported('ORDER BY an expression here');
             const column = columns[key.expr.column - 1];
             if (column === undefined) throw new Unsupported('ORDER BY a column that is not there');
             return sortKey(sortable({...column, sql: `r${key.expr.column}`}), key);
@@ -271,7 +300,10 @@ class QueryPrinter implements PrintContext {
         return only.length === 0 ? ' GROUP BY GROUPING SETS (())' : ` GROUP BY ${only.join(', ')}`;
     }
 
-    #targets(query: BoundSelect, outputs: OutputPlan[] | undefined): {list: string[]; columns: ColumnInfo[]; texts: string[]} {
+    #targets(
+        query: BoundSelect,
+        outputs: OutputPlan[] | undefined,
+    ): {list: string[]; columns: ColumnInfo[]; texts: string[]} {
         const list: string[] = [];
         const columns: ColumnInfo[] = [];
         const texts: string[] = [];
@@ -280,7 +312,13 @@ class QueryPrinter implements PrintContext {
             const typeOid = query.columns[index]?.type.oid ?? target.expr.type.oid;
             const average = outputs === undefined ? undefined : this.#average(target);
             if (average !== undefined && outputs !== undefined) {
-                outputs.push({kind: 'average', sum: list.length, count: list.length + 1, scale: average.scale, typeOid});
+                outputs.push({
+                    kind: 'average',
+                    sum: list.length,
+                    count: list.length + 1,
+                    scale: average.scale,
+                    typeOid,
+                });
                 list.push(`${average.sum} AS ${name}`, `${average.count} AS ${name}n`);
                 texts.push(average.key);
                 columns.push({sql: name, duck: PRINTED_TYPE, oid: 0});
@@ -375,6 +413,8 @@ class QueryPrinter implements PrintContext {
                 infos.push(outputColumns(alias, [column]));
                 return `${source.lateral ? 'LATERAL ' : ''}(SELECT ${sql} AS r1) AS ${alias}`;
             }
+            default:
+                return source satisfies never;
         }
     }
 
@@ -412,7 +452,7 @@ class QueryPrinter implements PrintContext {
 
     #tableColumn(reference: TableReference, alias: string, attnum: number): ColumnInfo {
         const {table} = reference;
-        if (attnum === SYSTEM_COLUMNS._updated.attnum) {
+        if (attnum === UPDATED_COLUMN.attnum) {
             // Nanoseconds are kept; a timestamptz of PostgreSQL has microseconds.
             const type = duckTypeOf({oid: OID.timestamptz, typmod: -1}, this.codec);
             return {sql: `make_timestamptz(${alias}._updated // 1000)`, duck: type, oid: OID.timestamptz};
@@ -420,11 +460,16 @@ class QueryPrinter implements PrintContext {
         if (attnum === SEGMENT_ATTNUM) reference.attnums.add(attnum);
         const system = SYSTEM_SQL.get(attnum);
         if (system !== undefined) {
-            return {sql: `${alias}.${system.sql}`, duck: duckTypeOf({oid: system.oid, typmod: -1}, this.codec), oid: system.oid};
+            return {
+                sql: `${alias}.${system.sql}`,
+                duck: duckTypeOf({oid: system.oid, typmod: -1}, this.codec),
+                oid: system.oid,
+            };
         }
         const column = table.columns.find((candidate) => candidate.attnum === attnum);
         if (column === undefined) throw new Unsupported(`a column ${attnum} of ${table.name}`);
-        if (this.#options.isDemoted(table.tableId, attnum)) throw new Unsupported(`column ${column.name}, kept as text`);
+        if (this.#options.isDemoted(table.tableId, attnum))
+            throw new Unsupported(`column ${column.name}, kept as text`);
         reference.attnums.add(attnum);
         const base = this.codec.baseType(column.type);
         return {sql: `${alias}.c${attnum}`, duck: duckTypeOf(base, this.codec), oid: base.oid};
@@ -439,7 +484,8 @@ class QueryPrinter implements PrintContext {
         const left = this.#fromItem(item.left, texts);
         const right = this.#fromItem(item.right, texts);
         if (item.join === 'cross' || item.on === null) {
-            if (item.join !== 'cross' && item.join !== 'inner') throw new Unsupported('an outer join without condition');
+            if (item.join !== 'cross' && item.join !== 'inner')
+                throw new Unsupported('an outer join without condition');
             return `(${left} CROSS JOIN ${right})`;
         }
         return `(${left} ${item.join.toUpperCase()} JOIN ${right} ON ${this.#condition(item.on)})`;
@@ -469,8 +515,10 @@ function outputColumns(alias: string, columns: readonly ColumnInfo[]): (column: 
 }
 
 function requireEqualTypes(left: readonly ColumnInfo[], right: readonly ColumnInfo[]): void {
-    const equal = left.length === right.length && left.every((column, index) => column.duck.sql === right[index]?.duck.sql);
-    const sameKinds = left.every((column, index) => column.duck.kind === right[index]?.duck.kind && column.oid === right[index]?.oid);
+    const equal =
+        left.length === right.length && left.every((column, index) => column.duck.sql === right[index]?.duck.sql);
+    const sameKinds = left.every(
+        (column, index) => column.duck.kind === right[index]?.duck.kind && column.oid === right[index]?.oid,
+    );
     if (!equal || !sameKinds) throw new Unsupported('a set operation of different column types');
 }
-

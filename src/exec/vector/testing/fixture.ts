@@ -78,7 +78,10 @@ export class MemoryStore implements HotSource {
     }
 
     /** One transaction; values undefined = delete. */
-    commit(table: TableDescriptor, changes: readonly {rowid: number; values: readonly Datum[] | undefined; owner?: number}[]): number {
+    commit(
+        table: TableDescriptor,
+        changes: readonly {rowid: number; values: readonly Datum[] | undefined; owner?: number}[],
+    ): number {
         const rows = this.rows.get(table.tableId) ?? new Map<number, RowVersion>();
         this.rows.set(table.tableId, rows);
         const log: RowChange[] = [];
@@ -88,7 +91,15 @@ export class MemoryStore implements HotSource {
             const after: RowVersion | null =
                 values === undefined
                     ? null
-                    : {rowid, seq: this.seq, updatedNs: 1_700_000_000_000_000_000n + BigInt(this.seq), owner: owner ?? 0, values, deleted: false, previous: null};
+                    : {
+                          rowid,
+                          seq: this.seq,
+                          updatedNs: 1_700_000_000_000_000_000n + BigInt(this.seq),
+                          owner: owner ?? 0,
+                          values,
+                          deleted: false,
+                          previous: null,
+                      };
             if (after === null) rows.delete(rowid);
             else rows.set(rowid, after);
             log.push({table, owner: owner ?? 0, rowid, seq: this.seq, before, after});
@@ -116,7 +127,13 @@ export class Fixture {
         await loadParser();
         const directory = await mkdtemp(join(tmpdir(), 'tidewire-vector-'));
         const store = new MemoryStore();
-        const options = {directory: join(directory, 'scratch'), memoryBytesMax: 512 << 20, threads: 2, readersMax: 4, bufferedChangesMax};
+        const options = {
+            directory: join(directory, 'scratch'),
+            memoryBytesMax: 512 << 20,
+            threads: 2,
+            readersMax: 4,
+            bufferedChangesMax,
+        };
         const executor = await VectorExecutor.open(store, typeCodec(new TypeRegistry()), options);
         store.listener = (transaction) => executor.mirror.onCommitted(transaction);
         return new Fixture(executor, store, directory);
@@ -140,11 +157,16 @@ export class Fixture {
             settings: DEFAULT_OUTPUT_SETTINGS,
         });
         const query = bound.statement;
-        if (query.kind !== 'select' && query.kind !== 'setop' && query.kind !== 'values') throw new Error('not a query');
+        if (query.kind !== 'select' && query.kind !== 'setop' && query.kind !== 'values')
+            throw new Error('not a query');
         return query;
     }
 
-    print(sql: string, parameters: readonly Datum[] = [], parameterTypes: readonly number[] = []): {printed: PrintedQuery; query: BoundQuery} {
+    print(
+        sql: string,
+        parameters: readonly Datum[] = [],
+        parameterTypes: readonly number[] = [],
+    ): {printed: PrintedQuery; query: BoundQuery} {
         const query = this.bind(sql, parameterTypes);
         const printed = printQuery(query, {
             codec: this.codec,
@@ -157,13 +179,25 @@ export class Fixture {
     pinned(inputs: readonly TableInput[] = []): Pinned {
         const all = new Map<number, TableInput>();
         for (const table of this.tables) {
-            all.set(table.tableId, {table, segments: [], owner: undefined, updatedNsMin: undefined, overlay: undefined});
+            all.set(table.tableId, {
+                table,
+                segments: [],
+                owner: undefined,
+                updatedNsMin: undefined,
+                overlay: undefined,
+            });
         }
         for (const input of inputs) all.set(input.table.tableId, input);
         return {seq: this.store.seq, inputs: all};
     }
 
-    async datums(sql: string, inputs: readonly TableInput[] = [], parameters: readonly Datum[] = [], parameterTypes: readonly number[] = [], timeZone = 'UTC'): Promise<{rows: Datum[][]; oids: number[]}> {
+    async datums(
+        sql: string,
+        inputs: readonly TableInput[] = [],
+        parameters: readonly Datum[] = [],
+        parameterTypes: readonly number[] = [],
+        timeZone = 'UTC',
+    ): Promise<{rows: Datum[][]; oids: number[]}> {
         const {printed, query} = this.print(sql, parameters, parameterTypes);
         const tables = [...new Set(printed.tables.map((reference) => reference.table))];
         const snapshot = await this.executor.snapshot(tables, () => this.pinned(inputs));
@@ -180,10 +214,20 @@ export class Fixture {
     }
 
     /** Rows as PostgreSQL's text, NULL as null. */
-    async texts(sql: string, inputs: readonly TableInput[] = [], parameters: readonly Datum[] = [], parameterTypes: readonly number[] = [], timeZone = 'UTC'): Promise<(string | null)[][]> {
+    async texts(
+        sql: string,
+        inputs: readonly TableInput[] = [],
+        parameters: readonly Datum[] = [],
+        parameterTypes: readonly number[] = [],
+        timeZone = 'UTC',
+    ): Promise<(string | null)[][]> {
         const {rows, oids} = await this.datums(sql, inputs, parameters, parameterTypes, timeZone);
         const settings = {...DEFAULT_OUTPUT_SETTINGS, timeZone};
-        return rows.map((row) => row.map((value, index) => (value === null ? null : this.registry.require(oids[index] ?? 25).print(value, settings))));
+        return rows.map((row) =>
+            row.map((value, index) =>
+                value === null ? null : this.registry.require(oids[index] ?? 25).print(value, settings),
+            ),
+        );
     }
 
     row(table: TableDescriptor, texts: readonly (string | null)[]): Datum[] {
@@ -197,7 +241,12 @@ export class Fixture {
 /** PGlite's answer as text. */
 export async function oracleTexts(pg: PGlite, sql: string): Promise<(string | null)[][]> {
     const identity = (text: string): string => text;
-    const parsers = Object.fromEntries([16, 17, 19, 20, 21, 23, 25, 26, 114, 700, 701, 869, 1000, 1005, 1007, 1016, 1009, 1022, 1042, 1043, 1082, 1083, 1114, 1184, 1186, 1231, 1266, 1700, 2950, 3802, 1182, 1115, 705].map((oid) => [oid, identity]));
+    const parsers = Object.fromEntries(
+        [
+            16, 17, 19, 20, 21, 23, 25, 26, 114, 700, 701, 869, 1000, 1005, 1007, 1016, 1009, 1022, 1042, 1043, 1082,
+            1083, 1114, 1184, 1186, 1231, 1266, 1700, 2950, 3802, 1182, 1115, 705,
+        ].map((oid) => [oid, identity]),
+    );
     const result = await pg.query<(string | null)[]>(sql, [], {rowMode: 'array', parsers});
     return result.rows;
 }

@@ -1,0 +1,168 @@
+/**
+ * UPDATE and DELETE: rows found by key on the point path, or by a search of the vectorised engine.
+ */
+import {PgError} from '../../../catalog/errors.ts';
+import type {Datum} from '../../../catalog/types/datum.ts';
+import {OWNER_ATTNUM, ROWID_ATTNUM, SEGMENT_ATTNUM, SYSTEM_COLUMNS, UPDATED_NS_ATTNUM} from '../../../catalog/descriptor.ts';
+import type {BoundDelete, BoundSelect, BoundUpdate, ColumnExpr} from '../../sql/bound.ts';
+import {Unsupported} from '../../sql/bound.ts';
+import type {Frame} from '../../sql/compile/compile-expression.ts';
+import type {TableStore} from '../../txn/table-store.ts';
+import {chooseAccess} from '../point/access.ts';
+import {headsOf} from '../point/read.ts';
+import type {Parameters, Plan, StartedStatement} from '../plan.ts';
+import {ownerOf, type StatementContext} from '../statement-context.ts';
+import {openSnapshot, print} from '../vector-plan.ts';
+import {chunkDatums} from '../vector/results.ts';
+import {changeRows, compileChange, type FoundRow} from './change.ts';
+import {finished, writingPlan, type PlanShape} from './plan-shape.ts';
+import type {TableWriter} from './table-writer.ts';
+
+type Change = BoundUpdate | BoundDelete;
+
+export function planChangeByKey(shape: PlanShape, change: Change, writer: TableWriter): Plan {
+    refuse(change, writer);
+    const {store} = writer;
+    const choice = chooseAccess(store, change.where, 0, {sources: [{table: store.table}], types: shape.registry});
+    if (choice === undefined) throw new Unsupported('no key is bound by the predicate');
+    const plan = compileChange(change, writer, change.where);
+    if (plan.predicate === undefined) throw new Unsupported('a predicate that is not compiled');
+    return {
+        ...writingPlan(shape, 'point', `rows by ${choice.description}`),
+        start(context, parameters): StartedStatement {
+            const frame: Frame = {row0: null, row1: null, parameters: parameters.values, context: context.evaluation};
+            const owner = ownerOf(context, store.table.options.kind);
+            const found: FoundRow[] = [];
+            for (const head of headsOf(context, store, owner, choice.access, frame)) {
+                found.push({head, seenSeq: undefined});
+            }
+            const result = changeRows(plan, context, found, parameters.values);
+            return finished(shape, context, `${verbOf(change)} ${result.changed}`, result.rows, parameters.resultFormats);
+        },
+    };
+}
+
+/** Throws Unsupported when the search or the new values need the reference path. */
+export function planChangeBySearch(
+    shape: PlanShape,
+    change: Change,
+    writer: TableWriter,
+    reason: string,
+    context: StatementContext,
+): Plan {
+    refuse(change, writer);
+    const plan = compileChange(change, writer, change.where);
+    const search = searchOf(change);
+    print(search, context, shape.bound.parameterTypes.map(() => null));
+    return {
+        ...writingPlan(shape, 'vectorised', reason),
+        async start(executing, parameters): Promise<StartedStatement> {
+            const found = await findRows(writer.store, search, executing, parameters);
+            const result = changeRows(plan, executing, found, parameters.values);
+            return finished(shape, executing, `${verbOf(change)} ${result.changed}`, result.rows, parameters.resultFormats);
+        },
+    };
+}
+
+function verbOf(change: Change): string {
+    return change.kind === 'update' ? 'UPDATE' : 'DELETE';
+}
+
+function refuse(change: Change, writer: TableWriter): void {
+    if (change.kind === 'delete') return;
+    if (writer.needsTwin !== undefined) throw new Unsupported(writer.needsTwin);
+    for (const {attnum, expr} of change.set) {
+        const column = change.table.columns.find((candidate) => candidate.attnum === attnum);
+        if (column?.identity !== 'a' || expr === null) continue;
+        throw new PgError('428C9', `column "${column.name}" can only be updated to DEFAULT`, {
+            detail: `Column "${column.name}" is an identity column defined as GENERATED ALWAYS.`,
+        });
+    }
+}
+
+/** The hidden columns of a row and all of its own, for the rows that satisfy the predicate. */
+function searchOf(change: Change): BoundSelect {
+    const {table} = change;
+    const hidden: [number, string, number][] = [
+        [ROWID_ATTNUM, '_rowid', 20],
+        [SYSTEM_COLUMNS._seq.attnum, '_seq', 20],
+        [OWNER_ATTNUM, '_owner', 23],
+        [SEGMENT_ATTNUM, '_segment', 23],
+        [UPDATED_NS_ATTNUM, '_updated', 20],
+    ];
+    const targets = [
+        ...hidden.map(([column, name, oid]) => target(column, name, {oid, typmod: -1})),
+        ...table.columns.map((column) => target(column.attnum, column.name, column.type)),
+    ];
+    return {
+        kind: 'select',
+        ctes: [],
+        sources: [{kind: 'table', alias: change.alias, table}],
+        from: [{kind: 'source', source: 0}],
+        where: change.where,
+        groupBy: null,
+        having: null,
+        targets,
+        distinct: 'none',
+        orderBy: [],
+        limit: null,
+        limitWithTies: false,
+        offset: null,
+        columns: targets.map((entry) => ({name: entry.name, type: entry.expr.type, tableOid: 0, attnum: 0})),
+        hasAggregates: false,
+    };
+}
+
+function target(column: number, name: string, type: ColumnExpr['type']): {expr: ColumnExpr; name: string} {
+    return {expr: {kind: 'column', level: 0, source: 0, column, name, type}, name};
+}
+
+const HIDDEN_COLUMNS = 5;
+
+async function findRows(
+    store: TableStore,
+    search: BoundSelect,
+    context: StatementContext,
+    parameters: Parameters,
+): Promise<FoundRow[]> {
+    const snapshot = await openSnapshot(context, [store.table]);
+    try {
+        const printed = print(search, context, parameters.values);
+        const result = await snapshot.run(printed, context.output.timeZone);
+        const found: FoundRow[] = [];
+        for (;;) {
+            const chunk = await result.fetch();
+            if (chunk === null) return found;
+            for (const row of chunkDatums(chunk, printed.columns, context.catalog.types)) {
+                const one = foundRow(store, row);
+                if (one !== undefined) found.push(one);
+            }
+        }
+    } finally {
+        await snapshot.close();
+    }
+}
+
+/** undefined when the row has gone since the snapshot. */
+function foundRow(store: TableStore, row: readonly Datum[]): FoundRow | undefined {
+    const [rowid, seq, owner, segment, updatedNs] = row.map((value) => value as bigint | number);
+    const values = row.slice(HIDDEN_COLUMNS);
+    const {key, bytes} = store.keyOfRow(values, Number(rowid));
+    const head = store.head(Number(owner), key, bytes);
+    if (Number(segment) > 0 && head.newest === null) {
+        if (store.tiers.isDead(Number(segment), Number(rowid))) return undefined;
+        // Tables without unique keys have no stubs: the head does not know of the cold row.
+        head.coldSegment = Number(segment);
+        head.coldRowid = Number(rowid);
+        head.newest = {
+            rowid: Number(rowid),
+            seq: Number(seq),
+            updatedNs: BigInt(updatedNs ?? 0),
+            owner: Number(owner),
+            values,
+            deleted: false,
+            previous: null,
+        };
+    }
+    return {head, seenSeq: Number(seq)};
+}
