@@ -53,7 +53,9 @@ import {RowCache} from './txn/row-cache.ts';
 import {RowWrites} from './txn/row-writes.ts';
 import {Sequences} from './txn/sequences.ts';
 import {TableStore} from './txn/table-store.ts';
+import {TableStores} from './txn/table-stores.ts';
 import {UniqueSlots} from './txn/unique-slots.ts';
+import {StalePlan} from './txn/waits.ts';
 
 /** LevelDB's block cache: the row cache above it holds the hottest rows decoded. */
 const HOT_CACHE_BYTES = 32 * 1024 * 1024;
@@ -85,7 +87,10 @@ export class Database {
     readonly typeCodec: TypeCodec;
     readonly startedAtMs = Date.now();
     readonly #directory: DataDirectory;
-    readonly #stores = new Map<number, TableStore>();
+    readonly stores = new TableStores({
+        make: (table, types) => new TableStore(table, types ?? this.catalog.types, this.hot, this.cache, this.tiers(table.tableId)),
+        committed: (tableId) => this.catalog.tableById(tableId),
+    });
     readonly #tiers = new Map<number, TableTiers>();
     readonly #writers = new WeakMap<TableStore, {readonly catalogVersion: number; readonly writer: TableWriter}>();
     #vector: Promise<VectorExecutor> | undefined;
@@ -163,25 +168,14 @@ export class Database {
     }
 
     store(table: TableDescriptor): TableStore {
-        const known = this.#stores.get(table.tableId);
-        if (known !== undefined && known.table.version === table.version) return known;
-        if (known !== undefined) this.#replaceStore(known);
-        const store = new TableStore(table, this.catalog.types, this.hot, this.cache, this.tiers(table.tableId));
-        this.#stores.set(table.tableId, store);
-        return store;
-    }
-
-    /** The table's rows as committed so far stay; its heads are read again under the new descriptor. */
-    #replaceStore(store: TableStore): void {
-        store.clear();
-        this.#stores.delete(store.table.tableId);
+        return this.stores.get(table);
     }
 
     /** Forgets a table that is gone. */
     forgetTable(tableId: number): void {
-        const store = this.#stores.get(tableId);
-        if (store !== undefined) this.#replaceStore(store);
+        this.stores.forget(tableId);
         this.#tiers.delete(tableId);
+        this.#vectorReady?.mirror.invalidate(tableId);
     }
 
     tiers(tableId: number): TableTiers {
@@ -228,6 +222,8 @@ export class Database {
 
     /** What the vectorised path reads of a table now. Called under its lock. */
     tableInput(context: StatementContext, table: TableDescriptor): TableInput {
+        // The rows of a table that DDL has replaced meanwhile are not to be trusted.
+        if (this.store(table).retired) throw new StalePlan();
         return tableInput(this, context, table);
     }
 
@@ -244,6 +240,11 @@ export class Database {
             return executor;
         });
         return this.#vector;
+    }
+
+    /** Undefined until something needed it. */
+    get startedVector(): VectorExecutor | undefined {
+        return this.#vectorReady;
     }
 
     /** A column that the mirror keeps as text because a value did not fit its DuckDB type. */
@@ -269,6 +270,7 @@ export class Database {
     async close(): Promise<void> {
         await this.jobs.stop();
         this.live.close();
+        await this.ddl.close();
         await this.committer.drain();
         await this.twin.close();
         if (this.#vector !== undefined) (await this.#vector).close();

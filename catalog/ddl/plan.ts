@@ -191,6 +191,9 @@ function planKind(
         case 'RenameStmt':
             refusals.checkRename(text, fields);
             break;
+        case 'AlterDomainStmt':
+            refusals.checkAlterDomain(text, fields);
+            break;
         case 'AlterEnumStmt':
             refusals.checkAlterEnum(text, fields);
             break;

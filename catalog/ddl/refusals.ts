@@ -4,7 +4,7 @@
  * What must stay true: nothing of these is accepted and ignored. What the twin would refuse anyway is left to it.
  */
 import {PgError} from '../errors.ts';
-import {type AstFields, type AstNode, asFields, isTrue, nodesOf, numberOf, relationOf, textOf} from './ast.ts';
+import {type AstFields, type AstNode, asFields, isTrue, nodesOf, numberOf, relationOf, textOf, unwrap} from './ast.ts';
 import type {StatementText} from './statement-text.ts';
 
 function refuse(text: StatementText, what: string, hint: string | undefined, location?: number): PgError {
@@ -228,6 +228,13 @@ export function checkIndex(text: StatementText, stmt: AstFields): void {
     const {location} = relationOf(stmt, 'relation');
     if (textOf(stmt, 'tableSpace') !== undefined) {
         throw refuse(text, 'TABLESPACE of an index', 'An index is stored with its table.', location);
+    }
+}
+
+export function checkAlterDomain(text: StatementText, stmt: AstFields): void {
+    const {fields} = unwrap(stmt['def']);
+    if (isTrue(fields, 'skip_validation')) {
+        throw refuse(text, 'NOT VALID', 'Add the constraint without it: the rows are checked at once.');
     }
 }
 

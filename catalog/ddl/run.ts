@@ -6,6 +6,7 @@
  * and replays; if recording fails, the twin rolls back. DDL is serialised by the twin's queue, so the sequence numbers
  * of the log have no gaps.
  */
+import {strict as assert} from 'node:assert';
 import type {Catalog, CatalogView} from '../catalog.ts';
 import type {CatalogChange} from '../catalog-change.ts';
 import {type CatalogRecordChange, recordsOfChange} from '../records.ts';
@@ -41,15 +42,10 @@ export function runDdl(
     options: Signal = {},
 ): Promise<DdlOutcome> {
     const {catalog, ids} = services;
-    return services.twin.transaction(
-        session,
-        async (t) => {
-            const outcome = await applyDdl(t, plan, session, {committed: catalog, known: catalog, ids});
-            await commitChange(services, t, outcome.change);
-            return outcome;
-        },
-        {...options, commit: true},
-    );
+    return committed(services, session, options, async (t) => {
+        const outcome = await applyDdl(t, plan, session, {committed: catalog, known: catalog, ids});
+        return {result: outcome, change: outcome.change};
+    });
 }
 
 /** A DDL statement in a transaction block: `known` is the session's overlay; `session` has its pending DDL so far. */
@@ -75,16 +71,11 @@ export function commitDdl(
     options: Signal = {},
 ): Promise<CatalogChange> {
     const {catalog, ids} = services;
-    return services.twin.transaction(
-        session,
-        async (t) => {
-            const known = catalog.overlay(changes);
-            const change = await commitPendingDdl(t, changes, {committed: catalog, known, ids});
-            await commitChange(services, t, change);
-            return change;
-        },
-        {...options, commit: true},
-    );
+    return committed(services, session, options, async (t) => {
+        const known = catalog.overlay(changes);
+        const change = await commitPendingDdl(t, changes, {committed: catalog, known, ids});
+        return {result: change, change};
+    });
 }
 
 /** A planned CREATE | ALTER | DROP STORAGE. */
@@ -94,22 +85,47 @@ export async function runStorageDdl(
     session: SessionContext,
 ): Promise<void> {
     if (outcome.change.storages.length === 0) return;
-    await services.twin.transaction(
-        session,
-        async (t) => {
-            const after = services.catalog.overlay([outcome.change]);
-            await t.simple(actAs(FIRST_SUPERUSER, FIRST_SUPERUSER, new Map(), FIRST_SUPERUSER));
-            await t.simple(storagesSql(after.storages()));
-            await commitChange(services, t, outcome.change);
-        },
-        {commit: true},
-    );
+    await committed(services, session, {}, async (t) => {
+        const after = services.catalog.overlay([outcome.change]);
+        await t.simple(actAs(FIRST_SUPERUSER, FIRST_SUPERUSER, new Map(), FIRST_SUPERUSER));
+        await t.simple(storagesSql(after.storages()));
+        return {result: undefined, change: outcome.change};
+    });
 }
 
-async function commitChange(services: DdlServices, t: TwinTransaction, change: CatalogChange): Promise<void> {
+/**
+ * Runs `work`, records its change and commits. Once recording begins it can no longer be cancelled, and once it is
+ * recorded it has happened, whatever becomes of the twin: one that did not commit catches up when it starts again.
+ */
+async function committed<T>(
+    services: DdlServices,
+    session: SessionContext,
+    options: Signal,
+    work: (t: TwinTransaction) => Promise<{result: T; change: CatalogChange}>,
+): Promise<T> {
     const {catalog} = services;
-    const seq = catalog.ddlSeq;
-    if (change.ddl.length > 0) await markApplied(t, seq + change.ddl.length);
-    await services.record(change, recordsOfChange(change, seq));
-    catalog.apply(change);
+    const cancel = new AbortController();
+    const onAbort = (): void => cancel.abort(options.signal?.reason);
+    options.signal?.addEventListener('abort', onAbort, {once: true});
+    if (options.signal?.aborted === true) onAbort();
+    let recorded: {result: T} | undefined;
+    const run = async (t: TwinTransaction): Promise<void> => {
+        const {result, change} = await work(t);
+        const seq = catalog.ddlSeq;
+        if (change.ddl.length > 0) await markApplied(t, seq + change.ddl.length);
+        cancel.signal.throwIfAborted();
+        options.signal?.removeEventListener('abort', onAbort);
+        await services.record(change, recordsOfChange(change, seq));
+        catalog.apply(change);
+        recorded = {result};
+    };
+    try {
+        await services.twin.transaction(session, run, {commit: true, signal: cancel.signal});
+    } catch (error) {
+        if (recorded === undefined) throw error;
+    } finally {
+        options.signal?.removeEventListener('abort', onAbort);
+    }
+    assert(recorded !== undefined, 'a transaction that committed was recorded');
+    return recorded.result;
 }

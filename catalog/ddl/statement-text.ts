@@ -95,7 +95,7 @@ export class StatementText {
         for (const edit of this.#edits.toSorted((a, b) => a.start - b.start)) {
             parts.push(this.slice(offset, edit.start));
             // Characters, not bytes: positions in errors count characters.
-            const width = [...this.slice(edit.start, edit.end)].length;
+            const width = characterCount(this.slice(edit.start, edit.end));
             parts.push(edit.replacement.padEnd(width));
             offset = edit.end;
         }
@@ -105,6 +105,13 @@ export class StatementText {
 
     /** 1-based, in characters, of a byte offset. */
     position(location: number): number {
-        return [...this.slice(0, location)].length + 1;
+        return characterCount(this.slice(0, location)) + 1;
     }
+}
+
+/** Code points, as PostgreSQL counts characters. */
+function characterCount(text: string): number {
+    let count = 0;
+    for (const _ of text) count++;
+    return count;
 }

@@ -88,7 +88,7 @@ export function normaliseOption(own: TableOptionName, name: string, value: strin
         case 'flush_policy':
             if (value.toLowerCase() !== 'none') parseFlushPolicy(value);
             return value.toLowerCase();
-        case 'compression': {
+        default: {
             const compression = value.toLowerCase();
             if (!COMPRESSIONS.some((known) => known === compression)) {
                 throw invalid(name, value, `Compressions are ${COMPRESSIONS.join(', ')}.`);

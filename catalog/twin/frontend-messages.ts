@@ -89,7 +89,7 @@ export class FrontendBatch {
 
     /** The batch so far, as its own memory. The builder starts again empty. */
     take(): Uint8Array<ArrayBuffer> {
-        const bytes = new Uint8Array(this.#buffer.buffer as ArrayBuffer, 0, this.#length);
+        const bytes = new Uint8Array(this.#buffer.buffer, 0, this.#length);
         this.#buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
         this.#length = 0;
         return bytes;

@@ -14,7 +14,7 @@ export class TaskQueue {
     readonly #lengthMax: number;
     readonly #entries: Entry[] = [];
     #running = false;
-    #closedWith: unknown;
+    #closedWith: Error | undefined;
     #whenIdle: (() => void)[] = [];
 
     constructor(lengthMax: number) {
@@ -27,7 +27,7 @@ export class TaskQueue {
     }
 
     run<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-        if (this.#closedWith !== undefined) return Promise.reject(this.#closedWith as Error);
+        if (this.#closedWith !== undefined) return Promise.reject(this.#closedWith);
         if (!this.#running) return this.#execute(task);
         if (this.#entries.length >= this.#lengthMax) {
             return Promise.reject(
@@ -58,7 +58,7 @@ export class TaskQueue {
     }
 
     /** Rejects what waits and what comes. The running task is let finish. */
-    close(error: unknown): void {
+    close(error: Error): void {
         this.#closedWith = error;
         for (const entry of this.#entries.splice(0)) entry.reject(error);
     }

@@ -33,6 +33,11 @@ export interface TwinOptions {
     /** Bytes of one answer. Default 256 MB. */
     readonly answerBytesMax?: number;
     /**
+     * True: V8 may optimise WebAssembly. Rows load twice as fast, but for moments the process needs 1 GB more.
+     * False (default) turns that off for the whole process.
+     */
+    readonly optimise?: boolean;
+    /**
      * Brings a started twin to the state of the DDL log, inside a transaction that is committed when it says 'ready'.
      * 'rebuild': the twin is ahead or wrong; it is wiped, made again and synchronised again.
      */
@@ -154,7 +159,9 @@ export class Twin {
         if (this.#closed) return Promise.reject(new PgError('57P01', 'the catalog is shutting down'));
         return this.#queue.run(async () => {
             signal?.throwIfAborted();
-            const pipe = await this.#ensureStarted();
+            const pipe = await this.#ensureStarted().catch((error: unknown) => {
+                throw error instanceof PgError ? error : startError(error);
+            });
             signal?.throwIfAborted();
             const onAbort = (): void => void pipe.kill(signal?.reason);
             signal?.addEventListener('abort', onAbort, {once: true});
@@ -223,7 +230,12 @@ export class Twin {
         const {directory, database, synchronise} = this.#options;
         await this.prepare();
         const answerBytesMax = this.#options.answerBytesMax ?? ANSWER_BYTES_MAX;
-        const pipe = await WorkerPipe.start({directory, database, answerBytesMax});
+        const pipe = await WorkerPipe.start({
+            directory,
+            database,
+            answerBytesMax,
+            optimise: this.#options.optimise ?? false,
+        });
         this.#state.forget();
         this.#pipe = pipe;
         if (this.#starts++ > 0) this.#restarts++;
@@ -251,6 +263,10 @@ async function exchange(pipe: WorkerPipe, batch: FrontendBatch, skipped: number)
 function descriptionOf(answer: TwinAnswer): TwinDescription {
     if (answer.error !== null) throw answer.error;
     return {parameterTypes: answer.parameterTypes ?? [], fields: answer.fields};
+}
+
+function startError(error: unknown): PgError {
+    return new PgError('58000', 'the catalog could not be started', {detail: String(error), cause: error});
 }
 
 function crashError(error: TwinCrashed): PgError {

@@ -95,7 +95,7 @@ export class WorkerPipe {
             this.#whenClosed = resolve;
             timer = setTimeout(resolve, CLOSE_MS_MAX);
             this.#worker.ref();
-            this.#worker.postMessage('close');
+            this.#worker.postMessage('close', []);
         });
         clearTimeout(timer);
         await this.kill(this.#killedFor);

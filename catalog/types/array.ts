@@ -111,15 +111,11 @@ function printArray(value: PgArray, element: PgType, settings: OutputSettings): 
     return `${bounds.join('')}=${body}`;
 }
 
-const NEEDS_QUOTES = /^$|^null$|[\s"\\{},]/i;
-const NON_ASCII_SPACE = /[^\x20\x09-\x0d]/;
+/** Blanks as C's isspace() sees them: Unicode spaces need no quotes. */
+const NEEDS_QUOTES = /^$|^null$|[ \t\n\v\f\r"\\{},]/i;
 
 function quoteElement(text: string): string {
-    const match = NEEDS_QUOTES.exec(text);
-    if (match === null) return text;
-    // \s also takes Unicode spaces, which PostgreSQL leaves alone.
-    if (match[0].length === 1 && NON_ASCII_SPACE.test(match[0]) && !/["\\{},\x20\x09-\x0d]/.test(text)) return text;
-    return `"${text.replaceAll(/["\\]/g, '\\$&')}"`;
+    return NEEDS_QUOTES.test(text) ? `"${text.replaceAll(/["\\]/g, '\\$&')}"` : text;
 }
 
 function sendArray(value: PgArray, element: PgType): Uint8Array {

@@ -36,7 +36,7 @@ import {
 import {byteaToInteger, integerToBytea} from './cast-bytes.ts';
 import {jsonbToScalar} from './cast-jsonb.ts';
 import {clockMicros} from './civil.ts';
-import type {Datum, Interval, PgArray, TimeTz} from './datum.ts';
+import type {Datum, PgArray, TimeTz} from './datum.ts';
 import {numericFromBigint} from './numeric.ts';
 import {addressOf} from './network.ts';
 import {networkOf, printAddress} from './network-address.ts';
@@ -108,118 +108,110 @@ function throughText(from: PgType, to: PgType): CastFunction {
 const DIRECT = new Map<number, Map<number, CastFunction>>();
 
 /** Registers a cast; the representations are what datum.ts says of the two types. */
-function direct<From extends Datum, To extends Datum>(
+function direct(
     from: keyof typeof OID,
     to: keyof typeof OID,
-    cast: (value: From, settings: OutputSettings) => To,
+    cast: (value: never, settings: OutputSettings) => Datum,
 ): void {
     const row = DIRECT.get(OID[from]) ?? new Map<number, CastFunction>();
-    row.set(OID[to], cast as unknown as CastFunction);
+    row.set(OID[to], cast as CastFunction);
     DIRECT.set(OID[from], row);
 }
 
-direct<boolean, number>('bool', 'int4', (value) => (value ? 1 : 0));
+direct('bool', 'int4', (value: boolean) => (value ? 1 : 0));
 for (const text of ['text', 'varchar', 'bpchar'] as const) {
-    direct<boolean, string>('bool', text, (value) => (value ? 'true' : 'false'));
-    direct<string, string>('inet', text, (value) => printAddress(addressOf(value), true));
-    direct<string, string>('cidr', text, same as (value: string) => string);
-    direct<string, string>('char', text, printChar);
-    direct<string, string>('name', text, same as (value: string) => string);
-    direct<string, string>(text, 'name', text === 'bpchar' ? (value) => truncateName(trimBlanks(value)) : truncateName);
-    direct<string, string>(text, 'char', parseChar);
+    direct('bool', text, (value: boolean) => (value ? 'true' : 'false'));
+    direct('inet', text, (value: string) => printAddress(addressOf(value), true));
+    direct('cidr', text, same);
+    direct('char', text, printChar);
+    direct('name', text, same);
+    direct(text, 'name', text === 'bpchar' ? (value: string) => truncateName(trimBlanks(value)) : truncateName);
+    direct(text, 'char', parseChar);
 }
-direct<string, string>('char', 'bpchar', (value) => {
+direct('char', 'bpchar', (value: string) => {
     // This one copies the byte as it is, and a byte above 127 is no UTF-8.
     const byte = charByte(value);
     if (byte < 128) return value;
     throw new PgError('22021', `invalid byte sequence for encoding "UTF8": 0x${byte.toString(16)}`);
 });
-direct<string, string>('text', 'varchar', same as (value: string) => string);
-direct<string, string>('text', 'bpchar', same as (value: string) => string);
-direct<string, string>('varchar', 'text', same as (value: string) => string);
-direct<string, string>('varchar', 'bpchar', same as (value: string) => string);
-direct<string, string>('bpchar', 'text', trimBlanks);
-direct<string, string>('bpchar', 'varchar', trimBlanks);
-direct<string, number>('char', 'int4', (value) => (charByte(value) << 24) >> 24);
-direct<number, string>('int4', 'char', (value) => {
+direct('text', 'varchar', same);
+direct('text', 'bpchar', same);
+direct('varchar', 'text', same);
+direct('varchar', 'bpchar', same);
+direct('bpchar', 'text', trimBlanks);
+direct('bpchar', 'varchar', trimBlanks);
+direct('char', 'int4', (value: string) => (charByte(value) << 24) >> 24);
+direct('int4', 'char', (value: number) => {
     if (value < -128 || value > 127) throw new PgError('22003', '"char" out of range');
     return value === 0 ? '' : String.fromCharCode(value & 255);
 });
-direct<number, boolean>('int4', 'bool', (value) => value !== 0);
+direct('int4', 'bool', (value: number) => value !== 0);
 
-direct<number, number>('int2', 'int4', (value) => value);
-direct<number, bigint>('int2', 'int8', BigInt);
-direct<number, number>('int4', 'int2', toInt2);
-direct<number, bigint>('int4', 'int8', BigInt);
-direct<bigint, number>('int8', 'int2', toInt2);
-direct<bigint, number>('int8', 'int4', toInt4);
+direct('int2', 'int4', (value: number) => value);
+direct('int2', 'int8', BigInt);
+direct('int4', 'int2', toInt2);
+direct('int4', 'int8', BigInt);
+direct('int8', 'int2', toInt2);
+direct('int8', 'int4', toInt4);
 for (const integer of ['int2', 'int4'] as const) {
-    direct<number, number>(integer, 'float8', (value) => value);
-    direct<number, number>(integer, 'float4', Math.fround);
-    direct<number, string>(integer, 'numeric', String);
+    direct(integer, 'float8', (value: number) => value);
+    direct(integer, 'float4', Math.fround);
+    direct(integer, 'numeric', String);
 }
-direct<bigint, number>('int8', 'float8', Number);
-direct<bigint, number>('int8', 'float4', bigintToFloat4);
-direct<bigint, string>('int8', 'numeric', numericFromBigint);
+direct('int8', 'float8', Number);
+direct('int8', 'float4', bigintToFloat4);
+direct('int8', 'numeric', numericFromBigint);
 for (const float of ['float4', 'float8'] as const) {
-    direct<number, number>(float, 'int2', (value) => floatToInteger(value, 'smallint'));
-    direct<number, number>(float, 'int4', (value) => floatToInteger(value, 'integer'));
-    direct<number, bigint>(float, 'int8', (value) => BigInt(floatToInteger(value, 'bigint')));
+    direct(float, 'int2', (value: number) => floatToInteger(value, 'smallint'));
+    direct(float, 'int4', (value: number) => floatToInteger(value, 'integer'));
+    direct(float, 'int8', (value: number) => BigInt(floatToInteger(value, 'bigint')));
 }
-direct<number, number>('float4', 'float8', (value) => value);
-direct<number, number>('float8', 'float4', float8ToFloat4);
-direct<number, string>('float4', 'numeric', float4ToNumeric);
-direct<number, string>('float8', 'numeric', float8ToNumeric);
-direct<string, number>('numeric', 'int2', (value) => numericToInt(value, 'smallint'));
-direct<string, number>('numeric', 'int4', (value) => numericToInt(value, 'integer'));
-direct<string, bigint>('numeric', 'int8', numericToInt8);
-direct<string, number>('numeric', 'float4', numericToFloat4);
-direct<string, number>('numeric', 'float8', numericToFloat8);
+direct('float4', 'float8', (value: number) => value);
+direct('float8', 'float4', float8ToFloat4);
+direct('float4', 'numeric', float4ToNumeric);
+direct('float8', 'numeric', float8ToNumeric);
+direct('numeric', 'int2', (value: string) => numericToInt(value, 'smallint'));
+direct('numeric', 'int4', (value: string) => numericToInt(value, 'integer'));
+direct('numeric', 'int8', numericToInt8);
+direct('numeric', 'float4', numericToFloat4);
+direct('numeric', 'float8', numericToFloat8);
 
 for (const [integer, size] of [
     ['int2', 2],
     ['int4', 4],
     ['int8', 8],
 ] as const) {
-    direct<number | bigint, Uint8Array>(integer, 'bytea', (value) => integerToBytea(BigInt(value), size));
-    direct<Uint8Array, number | bigint>('bytea', integer, (value) => byteaToInteger(value, size));
+    direct(integer, 'bytea', (value: number | bigint) => integerToBytea(BigInt(value), size));
+    direct('bytea', integer, (value: Uint8Array) => byteaToInteger(value, size));
 }
 
-direct<number, bigint>('date', 'timestamp', dateToTimestamp);
-direct<number, bigint>('date', 'timestamptz', (value, settings) => dateToTimestamptz(value, zoneOf(settings)));
-direct<number, Interval>('time', 'interval', timeToInterval);
-direct<number, TimeTz>('time', 'timetz', (value, settings) =>
+direct('date', 'timestamp', dateToTimestamp);
+direct('date', 'timestamptz', (value: number, settings) => dateToTimestamptz(value, zoneOf(settings)));
+direct('time', 'interval', timeToInterval);
+direct('time', 'timetz', (value: number, settings) =>
     timeToTimetz(value, zoneOf(settings), settings.nowMicros ?? clockMicros()),
 );
-direct<bigint, number>('timestamp', 'date', timestampToDate);
-direct<bigint, number | null>('timestamp', 'time', (value) => timestampToTime(value) ?? null);
-direct<bigint, bigint>('timestamp', 'timestamptz', (value, settings) =>
-    timestampToTimestamptz(value, zoneOf(settings)),
-);
-direct<bigint, bigint>('timestamptz', 'timestamp', (value, settings) =>
-    timestamptzToTimestamp(value, zoneOf(settings)),
-);
-direct<bigint, number>('timestamptz', 'date', (value, settings) =>
+direct('timestamp', 'date', timestampToDate);
+direct('timestamp', 'time', (value: bigint) => timestampToTime(value) ?? null);
+direct('timestamp', 'timestamptz', (value: bigint, settings) => timestampToTimestamptz(value, zoneOf(settings)));
+direct('timestamptz', 'timestamp', (value: bigint, settings) => timestamptzToTimestamp(value, zoneOf(settings)));
+direct('timestamptz', 'date', (value: bigint, settings) =>
     timestampToDate(timestamptzToTimestamp(value, zoneOf(settings))),
 );
-direct<bigint, number | null>(
+direct(
     'timestamptz',
     'time',
-    (value, settings) => timestampToTime(timestamptzToTimestamp(value, zoneOf(settings))) ?? null,
+    (value: bigint, settings) => timestampToTime(timestamptzToTimestamp(value, zoneOf(settings))) ?? null,
 );
-direct<bigint, TimeTz | null>(
-    'timestamptz',
-    'timetz',
-    (value, settings) => timestamptzToTimetz(value, zoneOf(settings)) ?? null,
-);
-direct<Interval, number>('interval', 'time', intervalToTime);
-direct<TimeTz, number>('timetz', 'time', (value) => value.micros);
+direct('timestamptz', 'timetz', (value: bigint, settings) => timestamptzToTimetz(value, zoneOf(settings)) ?? null);
+direct('interval', 'time', intervalToTime);
+direct('timetz', 'time', (value: TimeTz) => value.micros);
 
-direct<string, string>('cidr', 'inet', (value) => printAddress(addressOf(value), false));
-direct<string, string>('inet', 'cidr', (value) => printAddress(networkOf(addressOf(value)), true));
-direct<string, string>('jsonb', 'json', same as (value: string) => string);
+direct('cidr', 'inet', (value: string) => printAddress(addressOf(value), false));
+direct('inet', 'cidr', (value: string) => printAddress(networkOf(addressOf(value)), true));
+direct('jsonb', 'json', same);
 for (const scalar of ['bool', 'int2', 'int4', 'int8', 'float4', 'float8', 'numeric'] as const) {
-    direct<string, Datum>('jsonb', scalar, (value, settings) => {
+    direct('jsonb', scalar, (value: string, settings) => {
         const found = jsonbToScalar(value, scalar);
         if (found === null || scalar === 'bool' || scalar === 'numeric') return found;
         const convert = DIRECT.get(OID.numeric)?.get(OID[scalar]) ?? same;
@@ -242,20 +234,20 @@ const OBJECT_OIDS = [
     'regcollation',
 ] as const;
 for (const alias of OBJECT_OIDS) {
-    direct<number, number>('int2', alias, (value) => value >>> 0);
-    direct<number, number>('int4', alias, (value) => value >>> 0);
-    direct<bigint, number>('int8', alias, (value) => {
+    direct('int2', alias, (value: number) => value >>> 0);
+    direct('int4', alias, (value: number) => value >>> 0);
+    direct('int8', alias, (value: bigint) => {
         if (value < 0n || value > 4_294_967_295n) throw new PgError('22003', 'OID out of range');
         return Number(value);
     });
-    direct<number, number>(alias, 'int4', (value) => value | 0);
-    direct<number, bigint>(alias, 'int8', BigInt);
+    direct(alias, 'int4', (value: number) => value | 0);
+    direct(alias, 'int8', BigInt);
     if (alias === 'oid') continue;
-    direct<number, number>(alias, 'oid', (value) => value);
-    direct<number, number>('oid', alias, (value) => value);
+    direct(alias, 'oid', (value: number) => value);
+    direct('oid', alias, (value: number) => value);
 }
-direct<number, number>('regproc', 'regprocedure', (value) => value);
-direct<number, number>('regprocedure', 'regproc', (value) => value);
-direct<number, number>('regoper', 'regoperator', (value) => value);
-direct<number, number>('regoperator', 'regoper', (value) => value);
-direct<bigint, number>('xid8', 'xid', (value) => Number(value & 0xffffffffn));
+direct('regproc', 'regprocedure', (value: number) => value);
+direct('regprocedure', 'regproc', (value: number) => value);
+direct('regoper', 'regoperator', (value: number) => value);
+direct('regoperator', 'regoper', (value: number) => value);
+direct('xid8', 'xid', (value: bigint) => Number(value & 0xffffffffn));

@@ -311,6 +311,15 @@ function partOfInfiniteInterval(field: string, fieldName: string, positive: bool
     }
 }
 
+/** Fields of extract() that are no units of intervals, and so unknown to date_trunc(). */
+const NOT_UNITS = new Set(['epoch', 'dow', 'doy', 'isodow', 'isoyear', 'julian']);
+
+function unitOf(fieldName: string, typeName: string): string {
+    const field = canonicalField(fieldName, typeName);
+    if (NOT_UNITS.has(field)) throw unitNotRecognized(fieldName, typeName);
+    return field;
+}
+
 const TIME_UNIT_MICROS: Readonly<Record<string, number>> = {
     microseconds: 1,
     milliseconds: 1000,
@@ -342,9 +351,6 @@ function truncateLocal(field: string, fieldName: string, value: bigint, typeName
             return joinTimestamp(daysFromCivil(Math.floor((year - 1) / 100) * 100 + 1, 1, 1), 0);
         case 'millennium':
             return joinTimestamp(daysFromCivil(Math.floor((year - 1) / 1000) * 1000 + 1, 1, 1), 0);
-        // A keyword rather than a unit.
-        case 'epoch':
-            throw unitNotRecognized(fieldName, typeName);
         default:
             throw unitNotSupported(fieldName, typeName);
     }
@@ -352,7 +358,7 @@ function truncateLocal(field: string, fieldName: string, value: bigint, typeName
 
 export function truncateTimestamp(fieldName: string, value: bigint): bigint {
     const typeName = 'timestamp without time zone';
-    const field = canonicalField(fieldName, typeName);
+    const field = unitOf(fieldName, typeName);
     const truncated = truncateLocal(field, fieldName, isFiniteTimestamp(value) ? value : 0n, typeName);
     return isFiniteTimestamp(value) ? truncated : value;
 }
@@ -360,7 +366,7 @@ export function truncateTimestamp(fieldName: string, value: bigint): bigint {
 /** Truncates the local time of the zone. Units below a day keep the offset, others take that of the new local time. */
 export function truncateTimestamptz(fieldName: string, value: bigint, zone: TimeZone): bigint {
     const typeName = 'timestamp with time zone';
-    const field = canonicalField(fieldName, typeName);
+    const field = unitOf(fieldName, typeName);
     if (!isFiniteTimestamp(value)) {
         truncateLocal(field, fieldName, 0n, typeName);
         return value;
@@ -372,7 +378,7 @@ export function truncateTimestamptz(fieldName: string, value: bigint, zone: Time
 }
 
 export function truncateInterval(fieldName: string, value: Interval): Interval {
-    const field = canonicalField(fieldName, 'interval');
+    const field = unitOf(fieldName, 'interval');
     const truncated = truncateFiniteInterval(field, fieldName, isFiniteInterval(value) ? value : ZERO);
     return isFiniteInterval(value) ? truncated : value;
 }
@@ -398,5 +404,5 @@ function truncateFiniteInterval(field: string, fieldName: string, value: Interva
             detail: 'Months usually have fractional weeks.',
         });
     }
-    throw field === 'epoch' ? unitNotRecognized(fieldName, 'interval') : unitNotSupported(fieldName, 'interval');
+    throw unitNotSupported(fieldName, 'interval');
 }

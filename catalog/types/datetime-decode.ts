@@ -163,8 +163,7 @@ class Decoder {
                 return ZONE;
             case 'number':
                 return this.#decodeNumberField(field.text);
-            case 'string':
-            case 'special':
+            default:
                 return this.#decodeWord(field.text);
         }
     }
@@ -189,8 +188,7 @@ class Decoder {
             case 'number':
                 if (this.#prefix !== '') return this.#decodePrefixed(field.text);
                 return this.#decodeTimeNumber(field.text, dateMayLead && last?.kind === 'date');
-            case 'string':
-            case 'special':
+            default:
                 return this.#decodeWord(field.text, true);
         }
     }
@@ -475,7 +473,8 @@ class Decoder {
                 if (this.#prefix !== '') throw this.#fail('format');
                 this.#prefix = word.value;
                 return 0;
-            case 'isotime':
+            default:
+                // The T of ISO 8601.
                 if (!timeOnly && (this.#seen & DATE) !== DATE) throw this.#fail('format');
                 if (this.#prefix !== '') throw this.#fail('format');
                 this.#prefix = 'time';
@@ -522,7 +521,7 @@ class Decoder {
             case 'tomorrow':
                 this.#setDays(this.#now().days + 1);
                 return DATE;
-            case 'yesterday':
+            default:
                 this.#setDays(this.#now().days - 1);
                 return DATE;
         }

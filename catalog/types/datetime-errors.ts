@@ -19,7 +19,7 @@ export function datetimeError(failure: DatetimeFailure, typeName: string, text: 
             });
         case 'interval overflow':
             return new PgError('22015', `interval field value out of range: "${text}"`);
-        case 'zone displacement':
+        default:
             return new PgError('22009', `time zone displacement out of range: "${text}"`);
     }
 }

@@ -51,8 +51,18 @@ beforeAll(async () => {
 });
 afterAll(() => oracle.close());
 
-function parse<T extends Datum>(name: string, text: string): T {
-    return registry.byName(name)?.parse(text, settings) as T;
+interface Parsed {
+    readonly timestamp: bigint;
+    readonly timestamptz: bigint;
+    readonly date: number;
+    readonly time: number;
+    readonly float8: number;
+    readonly timetz: TimeTz;
+    readonly interval: Interval;
+}
+
+function parse<Name extends keyof Parsed>(name: Name, text: string): Parsed[Name] {
+    return registry.byName(name)?.parse(text, settings) as Parsed[Name];
 }
 
 function print(name: string, value: Datum): string | null {
@@ -144,7 +154,7 @@ describe('date and time arithmetic', () => {
         const cases: Case[] = [];
         for (const t of TIMESTAMPS) {
             for (const i of INTERVALS) {
-                const span = parse<Interval>('interval', i);
+                const span = parse('interval', i);
                 for (const [operator, plain, zoned] of [
                     ['+', addToTimestamp, addToTimestamptz],
                     ['-', subtractFromTimestamp, subtractFromTimestamptz],
@@ -182,7 +192,7 @@ describe('date and time arithmetic', () => {
             }
         }
         for (const i of INTERVALS) {
-            const span = parse<Interval>('interval', i);
+            const span = parse('interval', i);
             cases.push({
                 sql: `date '2024-01-31' + interval ${quote(i)}`,
                 ours: () => print('timestamp', addToDate(parse('date', '2024-01-31'), span)),
@@ -206,7 +216,7 @@ describe('date and time arithmetic', () => {
     it('computes with intervals as PostgreSQL does', async () => {
         const cases: Case[] = [];
         for (const a of INTERVALS) {
-            const left = parse<Interval>('interval', a);
+            const left = parse('interval', a);
             const sql = `interval ${quote(a)}`;
             cases.push({sql: `- ${sql}`, ours: () => print('interval', negateInterval(left))});
             cases.push({sql: `justify_hours(${sql})`, ours: () => print('interval', justifyHours(left))});
@@ -225,7 +235,7 @@ describe('date and time arithmetic', () => {
                 '7',
                 '0.1',
             ]) {
-                const number = parse<number>('float8', factor);
+                const number = parse('float8', factor);
                 cases.push({
                     sql: `${sql} * float8 '${factor}'`,
                     ours: () => print('interval', multiplyInterval(left, number)),
@@ -236,7 +246,7 @@ describe('date and time arithmetic', () => {
                 });
             }
             for (const b of INTERVALS) {
-                const right = parse<Interval>('interval', b);
+                const right = parse('interval', b);
                 cases.push({
                     sql: `${sql} + interval ${quote(b)}`,
                     ours: () => print('interval', addIntervals(left, right)),
@@ -274,11 +284,11 @@ describe('date and time arithmetic', () => {
                 });
             cases.push({
                 sql: `extract(${field} from time '10:20:30.5')`,
-                ours: () => extractFromTime(field, parse<number>('time', '10:20:30.5')),
+                ours: () => extractFromTime(field, parse('time', '10:20:30.5')),
             });
             cases.push({
                 sql: `extract(${field} from timetz '10:20:30.5-03:30')`,
-                ours: () => extractFromTimetz(field, parse<TimeTz>('timetz', '10:20:30.5-03:30')),
+                ours: () => extractFromTimetz(field, parse('timetz', '10:20:30.5-03:30')),
             });
         }
         await compareAll(cases);

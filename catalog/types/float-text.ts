@@ -64,16 +64,55 @@ function liesOnBoundary(digits: string, value: number): boolean {
     const exact = BigInt(Math.abs(value));
     const ulp = BigInt(2 ** (Math.floor(Math.log2(Math.abs(value))) - 52));
     const distance = decimal > exact ? decimal - exact : exact - decimal;
-    return distance * 2n === ulp || (distance * 4n === ulp && decimal < exact);
+    if (distance * 2n === ulp) return true;
+    // Below a power of two the floats are twice as dense.
+    return distance * 4n === ulp && decimal < exact && (exact & (exact - 1n)) === 0n;
 }
 
-/** Nine digits identify every float4. */
+const FLOAT4_DIGITS_MAX = 9;
+/** Enough for toExponential to write a float4 exactly, unless it is tiny. */
+const EXACT_DIGITS = 100;
+
+/** No decimal of six digits shares its float4 with another, so up to there rounding is enough. */
 function shortestFloat4(value: number): string {
-    for (let digits = 0; digits < 8; digits++) {
+    for (let digits = 0; digits < FLOAT4_DIGITS; digits++) {
         const text = value.toExponential(digits);
-        if (Math.fround(Number(text)) === value) return text;
+        if (readsBackAsFloat4(text, value)) return text;
     }
-    return value.toExponential(8);
+    const exact = Math.abs(value).toExponential(EXACT_DIGITS);
+    const mark = exact.indexOf('e');
+    const exponent = Number(exact.slice(mark + 1));
+    const digits = exact.charAt(0) + exact.slice(2, mark);
+    for (let count = FLOAT4_DIGITS + 1; count < FLOAT4_DIGITS_MAX; count++) {
+        const text = nearestFloat4(digits, count, exponent, value);
+        if (text !== undefined) return text;
+    }
+    return value.toExponential(FLOAT4_DIGITS_MAX - 1);
+}
+
+/** Of the decimals of `count` digits next to the value, the nearest that reads back as it; the even one of a tie. */
+function nearestFloat4(digits: string, count: number, exponent: number, value: number): string | undefined {
+    const head = Number(digits.slice(0, count));
+    const rest = digits.slice(count);
+    const half = '5'.padEnd(rest.length, '0');
+    const upIsNearer = rest > half || (rest === half && head % 2 === 1);
+    for (const candidate of upIsNearer ? [head + 1, head] : [head, head + 1]) {
+        const text = `${value < 0 ? '-' : ''}${candidate}e${exponent - count + 1}`;
+        if (readsBackAsFloat4(text, value)) return Number(text).toExponential(count - 1);
+    }
+    return undefined;
+}
+
+const doubleView = new Float64Array(1);
+const wordView = new Uint32Array(doubleView.buffer);
+const LOW_WORD = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 0 : 1;
+
+/** As the value, and not by lying half way between two float4. */
+function readsBackAsFloat4(text: string, value: number): boolean {
+    const read = Number(text);
+    if (Math.fround(read) !== value) return false;
+    doubleView[0] = read;
+    return ((wordView[LOW_WORD] ?? 0) & 0x1fffffff) !== 0x10000000;
 }
 
 /** Turns `d.ddde±x` into PostgreSQL's layout. */

@@ -43,7 +43,7 @@ export function printInterval(value: Interval, style: OutputSettings['intervalSt
             return printVerbose(parts);
         case 'sql_standard':
             return printSqlStandard(parts);
-        case 'iso_8601':
+        default:
             return printIso(parts);
     }
 }

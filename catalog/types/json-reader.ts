@@ -7,6 +7,7 @@
  */
 import {PgError} from '../errors.ts';
 import {parseNumeric} from './numeric-text.ts';
+import {compareText} from './utf8.ts';
 
 export type JsonNode =
     | {readonly kind: 'null'}
@@ -23,8 +24,8 @@ export interface JsonEntry {
     readonly value: JsonNode;
 }
 
-/** PostgreSQL stops near here too, with its default max_stack_depth. */
-export const JSON_DEPTH_MAX = 2500;
+/** Leaves room on the stack for whoever calls. PostgreSQL's own limit depends on max_stack_depth in the same way. */
+export const JSON_DEPTH_MAX = 1000;
 const CONTEXT_CHARACTERS = 50;
 
 const NULL_NODE: JsonNode = {kind: 'null'};
@@ -273,9 +274,8 @@ class JsonReader {
 }
 
 function sortEntries(entries: ReadonlyMap<string, JsonNode>): readonly JsonEntry[] {
-    if (entries.size === 1) return [...entries].map(([key, value]) => ({key, value}));
-    return [...entries]
-        .map(([key, value]) => ({key, value, bytes: Buffer.from(key, 'utf8')}))
-        .sort((a, b) => a.bytes.length - b.bytes.length || Buffer.compare(a.bytes, b.bytes))
-        .map(({key, value}) => ({key, value}));
+    const sorted: JsonEntry[] = [];
+    for (const [key, value] of entries) sorted.push({key, value});
+    if (sorted.length < 2) return sorted;
+    return sorted.sort((a, b) => Buffer.byteLength(a.key) - Buffer.byteLength(b.key) || compareText(a.key, b.key));
 }

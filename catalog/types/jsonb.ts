@@ -16,9 +16,15 @@ export function parseJsonb(text: string): string {
     return printJsonb(readJson(checkText(text)));
 }
 
+// eslint-disable-next-line no-control-regex -- control characters are exactly what has to be escaped
+const NEEDS_ESCAPE = /["\\\x00-\x1f]/;
+// eslint-disable-next-line no-control-regex -- as above
+const TO_ESCAPE = /["\\\x00-\x1f]/g;
+
 /** escape_json: only quotes, backslashes and control characters are escaped. */
 export function quoteJsonString(value: string): string {
-    return `"${value.replaceAll(/["\\\x00-\x1f]/g, escapeCharacter)}"`;
+    if (!NEEDS_ESCAPE.test(value)) return `"${value}"`;
+    return `"${value.replaceAll(TO_ESCAPE, escapeCharacter)}"`;
 }
 
 function escapeCharacter(char: string): string {
@@ -43,21 +49,32 @@ function escapeCharacter(char: string): string {
 
 /** `number` writes the numbers: as they are, or stripped for keys. */
 export function printJsonb(node: JsonNode, number: (value: string) => string = (value) => value): string {
-    switch (node.kind) {
-        case 'null':
-            return 'null';
-        case 'boolean':
-            return node.value ? 'true' : 'false';
-        case 'number':
-            return number(node.value);
-        case 'string':
-            return quoteJsonString(node.value);
-        case 'array':
-            return `[${node.items.map((item) => printJsonb(item, number)).join(', ')}]`;
-        case 'object':
-            return `{${node.entries.map(({key, value}) => `${quoteJsonString(key)}: ${printJsonb(value, number)}`).join(', ')}}`;
-    }
+    const pieces: string[] = [];
+    writeNode(node, number, pieces);
+    return pieces.join('');
 }
+
+function writeNode(node: JsonNode, number: (value: string) => string, pieces: string[]): void {
+    if (node.kind === 'array') {
+        for (let at = 0; at < node.items.length; at++) {
+            pieces.push(at === 0 ? '[' : ', ');
+            writeNode(node.items[at] ?? NOTHING, number, pieces);
+        }
+        pieces.push(node.items.length === 0 ? '[]' : ']');
+    } else if (node.kind === 'object') {
+        for (let at = 0; at < node.entries.length; at++) {
+            const entry = node.entries[at];
+            pieces.push(at === 0 ? '{' : ', ', quoteJsonString(entry?.key ?? ''), ': ');
+            writeNode(entry?.value ?? NOTHING, number, pieces);
+        }
+        pieces.push(node.entries.length === 0 ? '{}' : '}');
+    } else if (node.kind === 'string') pieces.push(quoteJsonString(node.value));
+    else if (node.kind === 'number') pieces.push(number(node.value));
+    else if (node.kind === 'boolean') pieces.push(node.value ? 'true' : 'false');
+    else pieces.push('null');
+}
+
+const NOTHING: JsonNode = {kind: 'null'};
 
 const RANK = {null: 0, string: 1, number: 2, boolean: 3, array: 4, object: 5} as const;
 

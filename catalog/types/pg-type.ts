@@ -10,19 +10,20 @@ import type {OutputSettings} from './settings.ts';
 
 export type HashKey = string | number | bigint | boolean;
 
+/** Functions, not methods: they may be passed around, and need no `this`. */
 export interface Codec {
     /** Reads the text form. Throws PgError 22P02, 22003, 22007, 22008 … with PostgreSQL's message. */
-    parse(text: string, settings?: OutputSettings): Datum;
+    readonly parse: (text: string, settings?: OutputSettings) => Datum;
     /** Writes the text form. */
-    print(value: Datum, settings: OutputSettings): string;
+    readonly print: (value: Datum, settings: OutputSettings) => string;
     /** Reads the binary form: `length` bytes at `offset`. Throws PgError 22P03, 22021 … */
-    receive(bytes: Buffer, offset: number, length: number): Datum;
+    readonly receive: (bytes: Buffer, offset: number, length: number) => Datum;
     /** Writes the binary form. The result may alias the value: treat it as immutable. */
-    send(value: Datum): Uint8Array;
+    readonly send: (value: Datum) => Uint8Array;
     /** btree order of two values: negative, zero or positive. */
-    compare(a: Datum, b: Datum): number;
+    readonly compare: (a: Datum, b: Datum) => number;
     /** Values that compare as equal give equal keys, others give different ones. */
-    hashKey(value: Datum): HashKey;
+    readonly hashKey: (value: Datum) => HashKey;
 }
 
 export interface TypeIdentity {

@@ -3,8 +3,14 @@
  * that decides anything is in `command-line.ts`, where tests can reach it.
  */
 import {readFileSync} from 'node:fs';
+import {setFlagsFromString} from 'node:v8';
 import {pino} from 'pino';
 import {runCommandLine} from './command-line.ts';
+
+// V8's optimising compiler for WebAssembly takes several hundred megabytes for a moment for each of PostgreSQL's largest
+// functions (parser and twin); the baseline code is a third slower and runs only for statements that are new.
+setFlagsFromString('--no-wasm-tier-up');
+setFlagsFromString('--no-wasm-dynamic-tiering');
 
 export async function main(): Promise<void> {
     await runCommandLine(process.argv.slice(2), {

@@ -18,6 +18,10 @@ export const FAULT_POINTS = [
     'flush.manifest-logged',
     /** The flush is applied, its caller was not told. */
     'flush.applied',
+    /** The twin has run the DDL of a transaction; the commit log does not have it. */
+    'ddl.before-record',
+    /** The commit log has it, the twin has not committed. */
+    'ddl.recorded',
     'compact.segment-written',
     'compact.manifest-logged',
 ] as const;

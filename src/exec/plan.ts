@@ -22,6 +22,8 @@ export interface Plan {
     readonly catalogVersion: number;
     /** False for statements that may not run, or need no transaction: transaction control, SET, LISTEN. */
     readonly writes: boolean;
+    /** What a read-only transaction calls it when it refuses it; default: the statement's first word. */
+    readonly command?: string;
     /** True for COMMIT, ROLLBACK and ROLLBACK TO, which alone may run in a failed block. */
     readonly endsTransaction: boolean;
     /** True when `Parameters.raw` is read: always so outside of the point path. */
@@ -44,6 +46,8 @@ export interface StartedStatement {
     readonly rows: RowSource | null;
     /** The command tag, told the number of rows written by the last pull for SELECT, else the rows affected. */
     tag(rowsPulled: number): string;
+    /** What it did, after its last row: lines of EXPLAIN ANALYZE (segments read and pruned). */
+    statistics?(): readonly string[];
 }
 
 /** Rows on their way to a client, pulled in order. */

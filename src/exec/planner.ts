@@ -15,6 +15,7 @@ import {
     type BoundInsert,
     type BoundStatement,
     type BoundUpdate,
+    type Expr,
     type OutputColumn,
     Unsupported,
 } from '../sql/bound.ts';
@@ -46,6 +47,7 @@ const PLANS_MAX = 10_000;
 /** Longer texts are planned each time. */
 const CACHED_TEXT_CHARACTERS_MAX = 16_384;
 
+const NO_TYPES: readonly number[] = [];
 const OPTIMIZABLE = new Set(['SelectStmt', 'InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt']);
 
 export class Planner {
@@ -99,12 +101,12 @@ export class Planner {
     planLiteral(sql: string, context: StatementContext): {plan: Plan; parameters: Parameters} | undefined {
         const normal = normalise(sql);
         if (normal === undefined) return undefined;
-        const plan = this.cached(normal.template, normal.parameterTypes, context) ?? this.#planTemplate(normal, context);
+        const plan = this.cached(normal.template, NO_TYPES, context) ?? this.#planTemplate(normal, context);
         if (plan === undefined || plan.parameterTypes.length !== normal.parameters.length) return undefined;
-        const {types} = this.#database.catalog;
+        const {types} = context.catalog;
         const values: Datum[] = [];
         for (let i = 0; i < normal.parameters.length; i++) {
-            values.push(types.require(plan.parameterTypes[i] ?? 0).parse(normal.parameters[i] ?? ''));
+            values.push(types.require(plan.parameterTypes[i] ?? 0).parse(normal.parameters[i] ?? '', context.output));
         }
         const raw = plan.needsRaw === true ? normal.parameters.map((text) => ({bytes: Buffer.from(text), format: 0 as const})) : [];
         return {plan, parameters: {values, raw, resultFormats: []}};
@@ -115,18 +117,19 @@ export class Planner {
         normal: NonNullable<ReturnType<typeof normalise>>,
         context: StatementContext,
     ): Plan | undefined {
-        const key = cacheKey(normal.template, normal.parameterTypes, context);
+        const key = cacheKey(normal.template, NO_TYPES, context);
         if (this.#refusedTemplates.get(key) === context.catalog.version) return undefined;
         let plan: Plan | undefined;
         try {
-            const [parsed, second] = this.#parser.parse(normal.template);
+            const {sql, parameterTypes} = normal.statement();
+            const [parsed, second] = this.#parser.parse(sql);
             if (parsed !== undefined && second === undefined) {
-                const bound = this.#bind(parsed.tree, normal.parameterTypes, context);
+                const bound = this.#bind(parsed.tree, parameterTypes, context);
                 if (bound instanceof Unsupported) plan = undefined;
                 else {
                     const template = {kind: 'parsed', endsTransaction: false, ...parsed} as const;
                     plan = this.#pointPlan(bound, context, () =>
-                        this.#widerPlan(template, bound, normal.parameterTypes, 'an index leads to many rows', context),
+                        this.#widerPlan(template, bound, parameterTypes, 'an index leads to many rows', context),
                     );
                 }
             }
@@ -168,6 +171,8 @@ export class Planner {
         if (statement.kind === 'own') return await planUtility(statement, parameterTypes, context, this);
         const kind = Object.keys(statement.tree)[0] ?? '';
         if (!OPTIMIZABLE.has(kind)) return await planUtility(statement, parameterTypes, context, this);
+        // SELECT … INTO
+        if (this.#database.ddl.createsTableFromQuery(statement)) return await this.#database.ddl.plan(statement, context);
         return await this.planQuery(statement, parameterTypes, context);
     }
 
@@ -228,6 +233,15 @@ export class Planner {
         const bound = this.#bind(tree, parameterTypes, context);
         if (bound instanceof Unsupported) throw bound;
         return bound;
+    }
+
+    /** The target expressions of a SELECT, bound. Throws Unsupported. */
+    bindExpressions(sql: string, context: StatementContext): readonly Expr[] {
+        const [parsed] = this.#parser.parse(sql);
+        if (parsed === undefined) throw new Unsupported('an empty statement');
+        const {statement} = this.bind(parsed.tree, [], context);
+        if (statement.kind !== 'select') throw new Unsupported('not a SELECT');
+        return statement.targets.map((target) => target.expr);
     }
 
     get parser(): StatementParser {

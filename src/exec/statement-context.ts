@@ -9,6 +9,7 @@ import type {ErrorFields, ResponseWriter} from '../../wire/handler.ts';
 import type {Database} from '../database.ts';
 import type {EvaluationContext} from '../sql/compile/evaluation.ts';
 import type {Transaction} from '../txn/transaction.ts';
+import type {SessionControl} from './utility/session-control.ts';
 
 /** Who a session acts as. Decided in one place: src/auth/identity.ts. */
 export interface Identity {
@@ -18,11 +19,21 @@ export interface Identity {
     readonly superuser: boolean;
 }
 
+/** What the session has drawn from sequences: currval and lastval. */
+export interface DrawnSequences {
+    readonly lastSequenceId: number | undefined;
+    lastOf(sequenceId: number): bigint | undefined;
+    /** A value was drawn elsewhere than by `evaluation`. */
+    drawn(sequenceId: number, value: bigint): void;
+}
+
 export interface StatementContext {
     readonly database: Database;
     readonly catalog: CatalogView;
     readonly identity: Identity;
     readonly processId: number;
+    /** The session itself, for the statements that change it. */
+    readonly session: SessionControl;
     /** Everything up to here is seen, and the transaction's own writes. */
     readonly snapshotSeq: number;
     /** Moves the statement to a later snapshot: only before it has read anything. */
@@ -32,6 +43,7 @@ export interface StatementContext {
     /** The transaction to write in: begins an implicit one when there is none. */
     write(): Transaction;
     readonly evaluation: EvaluationContext;
+    readonly drawnSequences: DrawnSequences;
     readonly output: OutputSettings;
     readonly twinContext: SessionContext;
     /** The session sees the rows of every user in `user` tables (superusers only, asked for explicitly). */

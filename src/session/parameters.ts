@@ -2,6 +2,8 @@
 import {PgError} from '../../catalog/errors.ts';
 import type {Datum} from '../../catalog/types/datum.ts';
 import type {TypeRegistry} from '../../catalog/types/registry.ts';
+import type {OutputSettings} from '../../catalog/types/settings.ts';
+import {decodeUtf8} from '../../wire/text.ts';
 
 const INT4 = 23;
 const DIGITS_MAX = 9;
@@ -14,6 +16,7 @@ export function readParameter(
     offset: number,
     length: number,
     index: number,
+    settings: OutputSettings,
 ): Datum {
     if (length < 0) return null;
     if (typeOid === INT4 && format === 0) {
@@ -21,7 +24,7 @@ export function readParameter(
         if (value !== undefined) return value;
     }
     const type = types.require(typeOid);
-    if (format === 0) return type.parse(buffer.toString('utf8', offset, offset + length));
+    if (format === 0) return type.parse(decodeUtf8(buffer, offset, offset + length), settings);
     try {
         return type.receive(buffer, offset, length);
     } catch (error) {

@@ -6,8 +6,10 @@
  */
 import {PgError} from '../../catalog/errors.ts';
 import type {OutputSettings} from '../../catalog/types/settings.ts';
+import type {DrawnSequences} from '../exec/statement-context.ts';
 import type {EvaluationContext} from '../sql/compile/evaluation.ts';
 import type {Session} from './session.ts';
+import {readOnlyError} from './session-transaction.ts';
 import type {SessionContextState} from './statement-context.ts';
 
 /** Microseconds from 1970-01-01 to 2000-01-01. */
@@ -18,7 +20,7 @@ export function nowMicros(): bigint {
     return BigInt(Math.floor(ms * 1000)) - EPOCH_2000_MICROS;
 }
 
-export class SessionEvaluation implements EvaluationContext {
+export class SessionEvaluation implements EvaluationContext, DrawnSequences {
     readonly #session: Session;
     readonly #statement: SessionContextState;
     /** Last value of each sequence this session has drawn. */
@@ -73,6 +75,7 @@ export class SessionEvaluation implements EvaluationContext {
     }
 
     nextval(name: string): bigint {
+        if (this.#session.transaction.isReadOnly) throw readOnlyError('nextval()');
         const sequence = this.#statement.sequenceNamed(name);
         const value = this.#session.database.sequences.next(sequence);
         this.#current.set(sequence.sequenceId, value);
@@ -96,12 +99,27 @@ export class SessionEvaluation implements EvaluationContext {
     }
 
     setval(name: string, value: bigint, isCalled: boolean): bigint {
+        if (this.#session.transaction.isReadOnly) throw readOnlyError('setval()');
         const sequence = this.#statement.sequenceNamed(name);
         this.#session.database.sequences.set(sequence, value, isCalled);
         if (isCalled) {
             this.#current.set(sequence.sequenceId, value);
         }
         return value;
+    }
+
+    get lastSequenceId(): number | undefined {
+        return this.#last?.sequenceId;
+    }
+
+    lastOf(sequenceId: number): bigint | undefined {
+        return this.#current.get(sequenceId);
+    }
+
+    /** DISCARD SEQUENCES. */
+    forgetSequences(): void {
+        this.#current.clear();
+        this.#last = undefined;
     }
 
     /** The reference path drew from the sequence in our place. */

@@ -21,6 +21,7 @@ interface Undo {
 /** Settings with a dot that a session may make up. */
 const CUSTOM_SETTINGS_MAX = 1000;
 const NOTICE_RANK = ['debug5', 'debug4', 'debug3', 'debug2', 'debug1', 'log', 'info', 'notice', 'warning', 'error'];
+const ROLE_SETTINGS: ReadonlySet<string> = new Set(['role', 'session_authorization']);
 const STARTUP_OWN = new Set(['user', 'database', 'options', 'replication']);
 
 export class SessionSettings {
@@ -31,10 +32,13 @@ export class SessionSettings {
     #output: OutputSettings | undefined;
     #searchPath: readonly string[] | undefined;
     #user: string;
+    /** Told when `role` or `session_authorization` changed, by whatever way. */
+    readonly #roleChanged: () => void;
     version = 1;
 
-    constructor(database: Database, startup: StartupRequest, identity: Identity) {
+    constructor(database: Database, startup: StartupRequest, identity: Identity, roleChanged: () => void) {
         this.#user = identity.user;
+        this.#roleChanged = roleChanged;
         for (const definition of SETTING_DEFINITIONS) this.#defaults.set(definition.name.toLowerCase(), definition.default);
         const fixed: Record<string, string> = {
             server_version: database.serverVersion,
@@ -66,6 +70,11 @@ export class SessionSettings {
         return this.#values.get(key) ?? this.#defaults.get(key);
     }
 
+    /** The session's own value, not the default. */
+    lookupOwn(name: string): string | undefined {
+        return this.#values.get(name.toLowerCase());
+    }
+
     milliseconds(name: string): number {
         const value = this.#values.get(name);
         return value === undefined || value === '0' ? 0 : parseMilliseconds(value, name);
@@ -81,8 +90,11 @@ export class SessionSettings {
         this.#write(key, value);
     }
 
+    /** All but who the session acts as, which RESET ALL leaves alone. */
     resetAll(): void {
-        for (const key of this.#values.keys()) this.set(key, undefined, false);
+        for (const key of [...this.#values.keys()]) {
+            if (!ROLE_SETTINGS.has(key)) this.set(key, undefined, false);
+        }
     }
 
     names(): Iterable<string> {
@@ -191,6 +203,7 @@ export class SessionSettings {
         if (value === undefined) this.#values.delete(key);
         else this.#values.set(key, value);
         this.#changed();
+        if (ROLE_SETTINGS.has(key)) this.#roleChanged();
     }
 
     #changed(): void {

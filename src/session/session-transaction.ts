@@ -12,7 +12,7 @@ import type {CatalogView} from '../../catalog/catalog.ts';
 import type {PendingDdl} from '../../catalog/twin/session-context.ts';
 import type {Awaitable} from '../../wire/handler.ts';
 import type {Plan} from '../exec/plan.ts';
-import {Transaction} from '../txn/transaction.ts';
+import {BEGINNING, Transaction} from '../txn/transaction.ts';
 import type {Session} from './session.ts';
 import type {SavepointState} from './session-types.ts';
 
@@ -29,6 +29,8 @@ export class SessionTransaction {
     inBlock = false;
     failed = false;
     readOnly = false;
+    /** A query has run in the block: its modes can no longer change. */
+    hasRun = false;
     /** A simple query with several statements is running. */
     manyStatements = false;
     current: Transaction | null = null;
@@ -76,12 +78,31 @@ export class SessionTransaction {
         if (this.failed && !plan.endsTransaction) throw inFailedTransaction();
     }
 
+    /** Of the block, or of a statement outside of one. */
+    get isReadOnly(): boolean {
+        return this.inBlock ? this.readOnly : this.#session.settings.get('default_transaction_read_only') === 'on';
+    }
+
+    /** The one place where a read-only transaction refuses what writes. */
+    refuseWrite(plan: Plan): void {
+        if (this.isReadOnly) throw readOnlyError(plan.command ?? commandOf(this.#session.context.statementText));
+    }
+
+    /** SET TRANSACTION READ ONLY | READ WRITE. */
+    setReadOnly(readOnly: boolean): void {
+        if (!readOnly && this.readOnly && this.hasRun) {
+            throw new PgError('25001', 'transaction read-write mode must be set before any query');
+        }
+        this.readOnly = readOnly;
+    }
+
     begin(readOnly: boolean | undefined): void {
         if (this.inBlock) {
             this.#session.context.warn('25001', 'there is already a transaction in progress');
             return;
         }
         this.inBlock = true;
+        this.hasRun = false;
         this.readOnly = readOnly ?? this.#session.settings.get('default_transaction_read_only') === 'on';
         this.#session.settings.beginTransaction();
     }
@@ -178,8 +199,8 @@ export class SessionTransaction {
 
     #rollbackToState(savepoint: SavepointState): void {
         if (this.current !== null) {
-            if (savepoint.mark === null) this.current.rollbackTo(EMPTY_MARK);
-            else this.current.rollbackTo(savepoint.mark);
+            if (savepoint.mark === null) this.current.rollbackToSavepoint(BEGINNING);
+            else this.current.rollbackToSavepoint(savepoint.mark);
         }
         if (this.ddl.length > savepoint.ddlCount) {
             this.#session.database.ddl.discard(this.ddl.slice(savepoint.ddlCount));
@@ -256,7 +277,18 @@ export class SessionTransaction {
     }
 }
 
-const EMPTY_MARK = {undo: 0, notifications: 0, operations: 0, onVisible: 0, gone: 0, altered: 0};
+export function readOnlyError(command: string): PgError {
+    return new PgError('25006', `cannot execute ${command} in a read-only transaction`);
+}
+
+/** A statement's name in messages: its first word, and which rows a SELECT locks. */
+function commandOf(sql: string): string {
+    const word = (/[a-z]+/i.exec(sql.replaceAll(/--.*|\/\*[\s\S]*?\*\//g, ' '))?.[0] ?? '').toUpperCase();
+    if (word !== 'SELECT' && word !== 'WITH') return word;
+    const strength = /\bfor\s+(no\s+key\s+update|key\s+share|update|share)\b/i.exec(sql)?.[1];
+    if (strength !== undefined) return `SELECT FOR ${strength.toUpperCase().replaceAll(/\s+/g, ' ')}`;
+    return (/\b(insert|update|delete|merge)\b/i.exec(sql)?.[1] ?? word).toUpperCase();
+}
 
 function inFailedTransaction(): PgError {
     return new PgError('25P02', 'current transaction is aborted, commands ignored until end of transaction block');

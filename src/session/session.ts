@@ -21,11 +21,15 @@ import type {
 } from '../../wire/handler.ts';
 import type {Database} from '../database.ts';
 import {NO_PARAMETERS, type Parameters, type Plan, type StartedStatement} from '../exec/plan.ts';
+import type {Statement} from '../exec/planner.ts';
 import {formatOf} from '../exec/row-writer.ts';
 import type {Identity, SavepointState} from './session-types.ts';
 import {SessionContextState} from './statement-context.ts';
 import {SessionSettings} from './session-settings.ts';
 import {SessionTransaction} from './session-transaction.ts';
+import {SessionCursors} from './session-cursors.ts';
+import {SessionNotifications} from './session-notifications.ts';
+import {actingIdentity} from './session-role.ts';
 import {runWithWaits} from './statement-driver.ts';
 import {readParameter} from './parameters.ts';
 
@@ -58,6 +62,9 @@ export class Session implements SessionHandler {
     readonly settings: SessionSettings;
     readonly transaction: SessionTransaction;
     readonly statements = new Map<string, PreparedStatement>();
+    readonly cursors = new SessionCursors();
+    /** Who connected. */
+    readonly loginIdentity: Identity;
     readonly startedAtMs = Date.now();
     identity: Identity;
     /** For pg_stat_activity. */
@@ -67,6 +74,9 @@ export class Session implements SessionHandler {
     running = false;
     readonly #portals = new Map<string, Portal>();
     readonly #context: SessionContextState;
+    readonly #notifications: SessionNotifications;
+    /** What is running, should it have to be planned again: a text with literals, a statement, a prepared one. */
+    #source: string | Statement | PreparedStatement = '';
     #closed = false;
 
     constructor(
@@ -82,13 +92,30 @@ export class Session implements SessionHandler {
         this.processId = connection.processId;
         this.writer = writer;
         this.identity = identity;
-        this.settings = new SessionSettings(database, startup, identity);
+        this.loginIdentity = identity;
+        this.settings = new SessionSettings(database, startup, identity, () => this.#roleChanged());
         this.transaction = new SessionTransaction(this);
         this.#context = new SessionContextState(this);
+        this.#notifications = new SessionNotifications(this);
     }
 
     transactionStatus(): 'I' | 'T' | 'E' {
         return this.transaction.status;
+    }
+
+    get closed(): boolean {
+        return this.#closed;
+    }
+
+    /** SET ROLE, SET SESSION AUTHORIZATION, or a transaction's end that undid them. */
+    #roleChanged(): void {
+        const {settings} = this;
+        const authorization = settings.lookupOwn('session_authorization');
+        const role = settings.lookupOwn('role');
+        this.identity = actingIdentity(this.loginIdentity, authorization, role, this.transaction.catalog);
+        const sessionRole = this.transaction.catalog.role(this.identity.sessionUser);
+        const {user, superuser, sessionUser} = this.identity;
+        settings.userChanged(user, role === undefined ? (sessionRole?.superuser ?? superuser) : superuser, sessionUser);
     }
 
     get context(): SessionContextState {
@@ -103,6 +130,7 @@ export class Session implements SessionHandler {
         this.#portals.delete('');
         const fast = this.database.planner.planLiteral(sql, this.#context);
         if (fast !== undefined) {
+            this.#source = sql;
             this.transaction.refusePlanInFailed(fast.plan);
             const done = this.#runSimple(fast.plan, fast.parameters);
             if (done instanceof Promise) return done.then(() => this.#endImplicit());
@@ -126,6 +154,7 @@ export class Session implements SessionHandler {
                 if (plan.parameterTypes.length > 0) {
                     throw new PgError('42P02', 'there is no parameter $1');
                 }
+                this.#source = statement;
                 await this.#runSimple(plan, NO_PARAMETERS);
             }
         } finally {
@@ -157,19 +186,12 @@ export class Session implements SessionHandler {
 
     parse(name: string, sql: string, parameterTypes: readonly number[]): Awaitable<void> {
         this.#begin(sql);
-        if (name !== '' && this.statements.has(name)) {
-            throw new PgError('42P05', `prepared statement "${name}" already exists`);
-        }
-        if (this.statements.size >= STATEMENTS_MAX) {
-            throw new PgError('54000', `too many prepared statements (at most ${STATEMENTS_MAX} in a session)`, {
-                hint: 'Close or DEALLOCATE statements that are not used any more.',
-            });
-        }
+        this.#assertRoom(name);
         if (name === '') this.statements.delete('');
         const cached = this.database.planner.cached(sql, parameterTypes, this.#context);
         if (cached !== undefined) {
             this.transaction.refuseInFailed(false);
-            this.#addStatement(name, sql, parameterTypes, cached);
+            this.#addStatement(name, sql, parameterTypes, cached, false);
             this.writer.parseComplete();
             return;
         }
@@ -178,7 +200,7 @@ export class Session implements SessionHandler {
 
     async #parseNew(name: string, sql: string, parameterTypes: readonly number[]): Promise<void> {
         const plan = await this.#guard(this.prepare(sql, parameterTypes));
-        this.#addStatement(name, sql, parameterTypes, plan);
+        this.#addStatement(name, sql, parameterTypes, plan, false);
         this.writer.parseComplete();
     }
 
@@ -195,11 +217,59 @@ export class Session implements SessionHandler {
         return await this.database.planner.plan(statement, parameterTypes, this.#context);
     }
 
-    #addStatement(name: string, sql: string, declaredTypes: readonly number[], plan: Plan | null): void {
-        this.statements.set(name, {sql, declaredTypes, plan, preparedAtMs: Date.now(), fromSql: false});
+    #addStatement(
+        name: string,
+        sql: string,
+        declaredTypes: readonly number[],
+        plan: Plan | null,
+        fromSql: boolean,
+    ): void {
+        this.statements.set(name, {sql, declaredTypes, plan, preparedAtMs: Date.now(), fromSql});
+    }
+
+    // SQL's PREPARE, EXECUTE, DEALLOCATE
+
+    async prepareNamed(name: string, sql: string, parameterTypes: readonly number[]): Promise<void> {
+        this.#assertRoom(name);
+        this.#addStatement(name, sql, parameterTypes, await this.prepare(sql, parameterTypes), true);
+    }
+
+    async prepared(name: string): Promise<PreparedStatement> {
+        const statement = this.#statement(name);
+        const {plan} = statement;
+        if (plan !== null && !this.database.planner.isFresh(plan, this.#context)) await this.#replan(statement);
+        return statement;
+    }
+
+    get statementNames(): Iterable<string> {
+        return this.statements.keys();
+    }
+
+    deallocate(name: string): boolean {
+        return this.statements.delete(name);
+    }
+
+    deallocateAll(): void {
+        this.statements.clear();
+    }
+
+    forgetSequences(): void {
+        this.#context.sessionEvaluation.forgetSequences();
+    }
+
+    #assertRoom(name: string): void {
+        if (name !== '' && this.statements.has(name)) {
+            throw new PgError('42P05', `prepared statement "${name}" already exists`);
+        }
+        if (this.statements.size >= STATEMENTS_MAX) {
+            throw new PgError('54000', `too many prepared statements (at most ${STATEMENTS_MAX} in a session)`, {
+                hint: 'Close or DEALLOCATE statements that are not used any more.',
+            });
+        }
     }
 
     bind(portalName: string, statementName: string, message: BindMessage): Awaitable<void> {
+        this.#notifications.busy();
         const statement = this.#statement(statementName);
         if (portalName !== '' && this.#portals.has(portalName)) {
             throw new PgError('42P03', `cursor "${portalName}" already exists`);
@@ -226,6 +296,24 @@ export class Session implements SessionHandler {
         statement.plan = plan;
     }
 
+    /** DDL has changed a table of the running statement since it was planned. Its parameters have been read already. */
+    async replanRunning(stale: Plan): Promise<{readonly plan: Plan; readonly parameters: Parameters | undefined}> {
+        const source = this.#source;
+        const {planner} = this.database;
+        let plan: Plan | null | undefined;
+        let parameters: Parameters | undefined;
+        if (typeof source === 'string') ({plan, parameters} = planner.planLiteral(source, this.#context) ?? {});
+        else if ('plan' in source) {
+            await this.#replan(source);
+            plan = source.plan;
+        } else plan = await planner.plan(source, [], this.#context);
+        const sameParameters = parameters !== undefined || isSame(stale.parameterTypes, plan?.parameterTypes ?? []);
+        if (plan === null || plan === undefined || !sameParameters || !sameFields(stale.fields, plan.fields)) {
+            throw new PgError('0A000', 'cached plan must not change result type');
+        }
+        return {plan, parameters};
+    }
+
     #bind(portalName: string, statement: PreparedStatement, name: string, message: BindMessage): void {
         const types = statement.plan?.parameterTypes ?? [];
         if (message.parameterCount !== types.length) {
@@ -242,6 +330,7 @@ export class Session implements SessionHandler {
                 `bind message has ${formats.length} result formats but query has ${columnCount} columns`,
             );
         }
+        const registry = this.#context.catalog.types;
         const values: Datum[] = [];
         const keepRaw = statement.plan !== null && (statement.plan.path !== 'point' || statement.plan.needsRaw === true);
         const raw: ({bytes: Uint8Array; format: 0 | 1} | null)[] = [];
@@ -249,7 +338,7 @@ export class Session implements SessionHandler {
             const offset = message.offsets[i] ?? 0;
             const length = message.lengths[i] ?? -1;
             const format = message.formats[i] === 1 ? 1 : 0;
-            values.push(readParameter(this.database.catalog.types, types[i] ?? 0, format, message.buffer, offset, length, i));
+            values.push(readParameter(registry, types[i] ?? 0, format, message.buffer, offset, length, i, this.settings.output));
             if (keepRaw) {
                 raw.push(
                     length < 0 ? null : {bytes: Uint8Array.prototype.slice.call(message.buffer, offset, offset + length), format},
@@ -266,6 +355,7 @@ export class Session implements SessionHandler {
     }
 
     describeStatement(name: string): Awaitable<void> {
+        this.#notifications.busy();
         const statement = this.#statement(name);
         if (statement.plan !== null && !this.database.planner.isFresh(statement.plan, this.#context)) {
             return this.#replan(statement).then(() => this.#describe(statement));
@@ -288,6 +378,7 @@ export class Session implements SessionHandler {
     }
 
     execute(portalName: string, rowsMax: number): Awaitable<void> {
+        this.#notifications.busy();
         const portal = this.#portal(portalName);
         const plan = portal.statement.plan;
         if (plan === null) {
@@ -296,6 +387,10 @@ export class Session implements SessionHandler {
         }
         if (portal.started === null) {
             this.transaction.refusePlanInFailed(plan);
+            this.#source = portal.statement;
+            if (plan.path !== 'utility' && !this.database.planner.isFresh(plan, this.#context)) {
+                return this.#guard(this.replanRunning(plan)).then(() => this.execute(portalName, rowsMax));
+            }
             const started = this.#start(plan, portal.parameters);
             if (started instanceof Promise) {
                 return started.then((result) => {
@@ -347,6 +442,7 @@ export class Session implements SessionHandler {
     // Common
 
     #begin(sql: string): void {
+        this.#notifications.busy();
         this.currentQuery = sql;
         this.queryStartedAtMs = Date.now();
         this.#context.statementText = sql;
@@ -355,6 +451,8 @@ export class Session implements SessionHandler {
     /** Starts a plan; waits for locks and cold rows and starts again where it must. */
     #start(plan: Plan, parameters: Parameters): Awaitable<StartedStatement> {
         const context = this.#context;
+        if (plan.writes) this.transaction.refuseWrite(plan);
+        if (plan.path !== 'utility') this.transaction.hasRun = true;
         context.beginStatement();
         this.running = true;
         const started = runWithWaits(this, context, plan, parameters);
@@ -373,7 +471,7 @@ export class Session implements SessionHandler {
 
     #endImplicit(): Awaitable<void> {
         const ended = this.transaction.endImplicit();
-        if (this.#portals.size > 0 && !this.transaction.inBlock) this.closePortals();
+        if ((this.#portals.size > 0 || this.cursors.size > 0) && !this.transaction.inBlock) this.closePortals();
         return ended;
     }
 
@@ -384,6 +482,7 @@ export class Session implements SessionHandler {
             if (closed instanceof Promise) closed.catch((error: unknown) => this.database.logger.warn(error, 'closing a portal'));
         }
         this.#portals.clear();
+        this.cursors.closeAll((error) => this.database.logger.warn(error, 'closing a cursor'));
     }
 
     failed(_error: unknown): Awaitable<void> {
@@ -396,7 +495,7 @@ export class Session implements SessionHandler {
     beforeReady(): void {
         this.stateChangedAtMs = Date.now();
         this.settings.report(this.writer);
-        if (this.transaction.status === 'I') this.database.notifications.deliver(this.processId);
+        this.#notifications.beforeReady();
     }
 
     cancel(): void {
@@ -439,6 +538,10 @@ function copyOfBind(message: BindMessage): BindMessage {
         formats: message.formats.slice(0, message.parameterCount),
         resultFormats: [...message.resultFormats],
     };
+}
+
+function isSame(a: readonly number[], b: readonly number[]): boolean {
+    return a.length === b.length && a.every((value, i) => value === b[i]);
 }
 
 function sameFields(before: readonly FieldDescription[] | null, after: readonly FieldDescription[] | null): boolean {

@@ -5,6 +5,7 @@
  * What must stay true: a value that is accepted is in the form that SHOW prints.
  */
 import {PgError} from '../../catalog/errors.ts';
+import {parseDateStyle, parseExtraFloatDigits, parseTimeZone} from './setting-parsers.ts';
 
 export interface SettingDefinition {
     /** As SHOW and ParameterStatus spell it. */
@@ -103,9 +104,9 @@ const isolation = (value: string, name: string): string => {
 export const SETTING_DEFINITIONS: readonly SettingDefinition[] = [
     {name: 'application_name', default: '', reported: true, parse: applicationName, inTwin: true},
     {name: 'client_encoding', default: 'UTF8', reported: true, parse: encoding},
-    {name: 'DateStyle', default: 'ISO, MDY', reported: true, inTwin: true},
+    {name: 'DateStyle', default: 'ISO, MDY', reported: true, inTwin: true, parse: (value) => parseDateStyle(value, 'ISO, MDY')},
     {name: 'IntervalStyle', default: 'postgres', reported: true, inTwin: true, parse: oneOf('postgres', 'postgres_verbose', 'sql_standard', 'iso_8601')},
-    {name: 'TimeZone', default: 'UTC', reported: true, inTwin: true},
+    {name: 'TimeZone', default: 'UTC', reported: true, inTwin: true, parse: parseTimeZone},
     {name: 'search_path', default: '"$user", public', reported: true, inTwin: true, parse: (value) => value},
     {name: 'standard_conforming_strings', default: 'on', reported: true, parse: (value, name) => {
         if (boolean(value, name) === 'off') throw new PgError('0A000', 'standard_conforming_strings = off is not supported');
@@ -124,7 +125,7 @@ export const SETTING_DEFINITIONS: readonly SettingDefinition[] = [
     {name: 'port', default: '', readOnly: true},
     {name: 'data_directory', default: '', readOnly: true},
     {name: 'fsync', default: 'on', readOnly: true},
-    {name: 'extra_float_digits', default: '1', inTwin: true},
+    {name: 'extra_float_digits', default: '1', inTwin: true, parse: parseExtraFloatDigits},
     {name: 'bytea_output', default: 'hex', inTwin: true, parse: oneOf('hex', 'escape')},
     {name: 'client_min_messages', default: 'notice', parse: oneOf('debug5', 'debug4', 'debug3', 'debug2', 'debug1', 'debug', 'log', 'notice', 'warning', 'error')},
     {name: 'statement_timeout', default: '0', parse: time},

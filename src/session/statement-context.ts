@@ -12,7 +12,7 @@ import type {SessionContext} from '../../catalog/twin/session-context.ts';
 import type {OutputSettings} from '../../catalog/types/settings.ts';
 import type {ErrorFields, ResponseWriter} from '../../wire/handler.ts';
 import type {Database} from '../database.ts';
-import type {Identity, StatementContext} from '../exec/statement-context.ts';
+import type {DrawnSequences, Identity, StatementContext} from '../exec/statement-context.ts';
 import type {EvaluationContext} from '../sql/compile/evaluation.ts';
 import type {Transaction} from '../txn/transaction.ts';
 import {nowMicros, SessionEvaluation} from './session-evaluation.ts';
@@ -57,6 +57,10 @@ export class SessionContextState implements StatementContext {
     }
 
     get evaluation(): EvaluationContext {
+        return this.#evaluation;
+    }
+
+    get drawnSequences(): DrawnSequences {
         return this.#evaluation;
     }
 

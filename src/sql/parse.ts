@@ -120,7 +120,6 @@ function syntaxError(error: unknown, sql: string): PgError {
 function syntaxErrorCode(message: string): string {
     if (/^(memory exhausted|stack depth)/.test(message)) return '54001';
     if (/is not supported|not implemented/.test(message)) return '0A000';
-    if (/^zero-length delimited identifier/.test(message)) return '42601';
     if (/^invalid Unicode|^invalid byte sequence/.test(message)) return '22021';
     return '42601';
 }

@@ -1,20 +1,35 @@
 /**
- * The cold side of one table in memory: its manifest and which rows of each segment are dead.
+ * The cold side of one table in memory: its manifest, which rows of each segment are dead, and the rows on their way
+ * into a new segment.
  *
  * What must stay true: `manifest` is the visible one and changes only when the commit that carries it is visible; a
- * dead mark carries the sequence of its commit, so that a reader at an earlier snapshot still sees the row.
+ * dead mark carries the sequence of its commit, so that a reader at an earlier snapshot still sees the row. One
+ * relocation at a time: whoever changes manifests takes turns (the job runner).
  */
+import {strict as assert} from 'node:assert';
 import {deletionKey, manifestKey} from '../../storage/hot/keys.ts';
-import {emptyManifest, encodeManifest, type SegmentMeta, type TableManifest} from '../../storage/segments/manifest.ts';
+import {
+    emptyManifest,
+    encodeManifest,
+    findSegment,
+    type SegmentMeta,
+    type TableManifest,
+} from '../../storage/segments/manifest.ts';
+import type {RowVersion} from '../txn/row-version.ts';
 import type {StoreOperation} from '../txn/transaction.ts';
+import {DeadRows} from './dead-rows.ts';
+import type {Relocation} from './relocation.ts';
 
 const NOTHING = Buffer.alloc(0);
+const NO_ROWIDS = new BigInt64Array(0);
 
 export class TableTiers {
     readonly tableId: number;
     #manifest: TableManifest;
-    /** segment id → row id → sequence of the commit that made it dead */
-    readonly #dead = new Map<number, Map<number, number>>();
+    readonly #dead = new Map<number, DeadRows>();
+    /** Compacted segment → the segment that has its rows now. */
+    readonly #successors = new Map<number, number>();
+    #relocation: Relocation | null = null;
 
     constructor(tableId: number, manifest: TableManifest = emptyManifest(tableId)) {
         this.tableId = tableId;
@@ -29,44 +44,74 @@ export class TableTiers {
         return this.#manifest.segments.length > 0;
     }
 
+    get relocation(): Relocation | null {
+        return this.#relocation;
+    }
+
+    beginRelocation(relocation: Relocation): void {
+        assert(this.#relocation === null, 'one relocation of a table at a time');
+        this.#relocation = relocation;
+    }
+
+    endRelocation(): void {
+        this.#relocation = null;
+    }
+
     /** The change of the manifest is visible. */
     publish(manifest: TableManifest): void {
         this.#manifest = manifest;
         const present = new Set(manifest.segments.map((segment) => segment.segmentId));
+        // What died in a segment that is being written counts from its first moment.
+        if (this.#relocation !== null) present.add(this.#relocation.segmentId);
         for (const segmentId of this.#dead.keys()) if (!present.has(segmentId)) this.#dead.delete(segmentId);
+    }
+
+    /** The rows of the segment are in another one for every commit from now on. */
+    succeed(segmentId: number, successorId: number): void {
+        this.#successors.set(segmentId, successorId);
+    }
+
+    /** The segment that has the rows of this one now: heads and stubs may still name a compacted one. */
+    currentSegmentId(segmentId: number): number {
+        let current = segmentId;
+        for (let next = this.#successors.get(current); next !== undefined; next = this.#successors.get(current)) {
+            current = next;
+        }
+        return current;
+    }
+
+    /** A commit that replaces or deletes this version is enqueued. */
+    noteReplaced(version: RowVersion): void {
+        this.#relocation?.noteReplaced(version.rowid, version.seq);
     }
 
     /** Part of a commit: the row's copy in the segment no longer counts. */
     markDead(segmentId: number, rowid: number, seq: number, operations: StoreOperation[]): void {
-        this.restoreDead(segmentId, rowid, seq);
-        operations.push({key: deletionKey(segmentId, rowid), value: NOTHING});
+        const current = this.currentSegmentId(segmentId);
+        this.restoreDead(current, rowid, seq);
+        operations.push({key: deletionKey(current, rowid), value: NOTHING});
     }
 
     restoreDead(segmentId: number, rowid: number, seq: number): void {
         let rows = this.#dead.get(segmentId);
         if (rows === undefined) {
-            rows = new Map();
+            rows = new DeadRows();
             this.#dead.set(segmentId, rows);
         }
-        rows.set(rowid, seq);
+        rows.add(rowid, seq);
     }
 
-    /** Row ids of the segment that are dead for a reader at `snapshotSeq`, ascending. */
-    deadRowids(segmentId: number, snapshotSeq: number): BigInt64Array {
-        const rows = this.#dead.get(segmentId);
-        if (rows === undefined || rows.size === 0) return NO_ROWIDS;
-        const dead: bigint[] = [];
-        for (const [rowid, seq] of rows) if (seq <= snapshotSeq) dead.push(BigInt(rowid));
-        return BigInt64Array.from(dead).sort();
-    }
-
-    /** As of the newest commit that is ordered. */
     isDead(segmentId: number, rowid: number): boolean {
-        return this.#dead.get(segmentId)?.has(rowid) ?? false;
+        return this.#dead.get(this.currentSegmentId(segmentId))?.has(rowid) ?? false;
+    }
+
+    /** Row ids of the segment that are dead for a reader at `snapshotSeq`, ascending. Not to be changed. */
+    deadRowids(segmentId: number, snapshotSeq: number): BigInt64Array {
+        return this.#dead.get(segmentId)?.at(snapshotSeq) ?? NO_ROWIDS;
     }
 
     deadCount(segmentId: number): number {
-        return this.#dead.get(segmentId)?.size ?? 0;
+        return this.#dead.get(segmentId)?.count ?? 0;
     }
 
     get liveRows(): number {
@@ -76,11 +121,9 @@ export class TableTiers {
     }
 
     segment(segmentId: number): SegmentMeta | undefined {
-        return this.#manifest.segments.find((segment) => segment.segmentId === segmentId);
+        return findSegment(this.#manifest, segmentId);
     }
 }
-
-const NO_ROWIDS = new BigInt64Array(0);
 
 export function manifestOperation(manifest: TableManifest): StoreOperation {
     return {key: manifestKey(manifest.tableId), value: Buffer.from(encodeManifest(manifest), 'utf8')};

@@ -7,7 +7,7 @@
  *
  * The commit log frames, orders and checksums records.
  */
-import type {StoreOperation} from './transaction.ts';
+import type {PreparedOperations, StoreOperation} from './transaction.ts';
 
 const VERSION = 1;
 const HEADER_BYTES = 1 + 8 + 8 + 4;
@@ -18,16 +18,43 @@ export interface CommitRecord {
     readonly operations: readonly StoreOperation[];
 }
 
-export function encodeCommitRecord(record: CommitRecord): Buffer {
-    let size = HEADER_BYTES;
-    for (const operation of record.operations) size += 8 + operation.key.length + (operation.value?.length ?? 0);
+/** `prepared` follow the operations, in the order given. */
+export function encodeCommitRecord(record: CommitRecord, prepared: readonly PreparedOperations[] = []): Buffer {
+    let size = HEADER_BYTES + operationsBytes(record.operations);
+    let count = record.operations.length;
+    for (const part of prepared) {
+        size += part.encoded.length;
+        count += part.operations.length;
+    }
     const bytes = Buffer.allocUnsafe(size);
     bytes[0] = VERSION;
     bytes.writeDoubleLE(record.nextRowid, 1);
     bytes.writeBigInt64LE(record.updatedNs, 9);
-    bytes.writeUInt32LE(record.operations.length, 17);
-    let at = HEADER_BYTES;
-    for (const {key, value} of record.operations) {
+    bytes.writeUInt32LE(count, 17);
+    let at = writeOperations(record.operations, bytes, HEADER_BYTES);
+    for (const {encoded} of prepared) {
+        bytes.set(encoded, at);
+        at += encoded.length;
+    }
+    return bytes;
+}
+
+/** For transactions so large that encoding them at once would hold up everybody else. */
+export function prepareOperations(operations: readonly StoreOperation[]): PreparedOperations {
+    const encoded = Buffer.allocUnsafe(operationsBytes(operations));
+    writeOperations(operations, encoded, 0);
+    return {operations, encoded};
+}
+
+function operationsBytes(operations: readonly StoreOperation[]): number {
+    let size = 0;
+    for (const {key, value} of operations) size += 8 + key.length + (value === null ? 0 : value.length);
+    return size;
+}
+
+function writeOperations(operations: readonly StoreOperation[], bytes: Buffer, start: number): number {
+    let at = start;
+    for (const {key, value} of operations) {
         bytes.writeUInt32LE(key.length, at);
         bytes.writeInt32LE(value === null ? -1 : value.length, at + 4);
         at += 8;
@@ -38,7 +65,7 @@ export function encodeCommitRecord(record: CommitRecord): Buffer {
             at += value.length;
         }
     }
-    return bytes;
+    return at;
 }
 
 export function decodeCommitRecord(bytes: Buffer): CommitRecord {

@@ -9,17 +9,23 @@
  * - Readers see it only once durable (`visibleSeq`). Clients are answered, the feed is told, and LevelDB follows only
  *   after that, in order.
  * - What LevelDB does not have yet is in memory: heads and slots are pinned until `appliedSeq` has passed them.
+ * - A version that no snapshot can need is cut off: when the next one is put in front of it, when LevelDB has it, or
+ *   when the snapshot that needed it is released.
+ * - A commit that throws has changed nothing but has rolled back.
  * - Memory between log and LevelDB is bounded: `mustWait` tells writers to let LevelDB catch up.
  */
+import {PgError} from '../../catalog/errors.ts';
 import {HotBatch, type HotStore} from '../../storage/hot/hot-store.ts';
 import {metaKey, rowKey} from '../../storage/hot/keys.ts';
-import type {CommitLog} from '../../storage/log/commit-log.ts';
+import {type CommitLog, PAYLOAD_BYTES_MAX} from '../../storage/log/commit-log.ts';
+import type {TableTiers} from '../tiers/table-tiers.ts';
 import {encodeCommitRecord} from './commit-record.ts';
-import type {Head} from './head.ts';
-import {unlockAll} from './locks.ts';
+import {cutVersions, type Head, type PendingWrite} from './head.ts';
+import {unlockSince} from './locks.ts';
 import type {RowCache} from './row-cache.ts';
 import type {ChangeFeed, CommittedTransaction, RowChange, RowVersion} from './row-version.ts';
-import type {StoreOperation, Transaction} from './transaction.ts';
+import {type SnapshotHold, Snapshots} from './snapshots.ts';
+import {BEGINNING, type PreparedOperations, type StoreOperation, type Transaction} from './transaction.ts';
 import type {UniqueSlot, UniqueSlots} from './unique-slots.ts';
 
 /** Bytes between log and LevelDB at which writers wait. */
@@ -27,12 +33,31 @@ const UNAPPLIED_BYTES_MAX = 256 * 1024 * 1024;
 /** Log bytes after which LevelDB is synced and log files are recycled. */
 const CHECKPOINT_BYTES = 64 * 1024 * 1024;
 
+/** What one record of the log takes, with room for marks of dead rows. */
+const TRANSACTION_BYTES_MAX = PAYLOAD_BYTES_MAX - 64 * 1024 * 1024;
+/** Key length and value length. */
+const RECORD_OPERATION_BYTES = 8;
+
 interface Unapplied {
     readonly seq: number;
     readonly operations: readonly StoreOperation[];
+    readonly prepared: readonly PreparedOperations[];
     readonly bytes: number;
     readonly slots: readonly UniqueSlot[];
     readonly heads: readonly Head[];
+}
+
+/** A transaction's rows on their way from pending writes to versions. Nothing of it shows before `#publish`. */
+interface BuiltCommit {
+    readonly heads: Head[];
+    /** The new version of each head. */
+    readonly versions: RowVersion[];
+    readonly written: StoreOperation[];
+    /** Index entries that go. They go before others come: a unique key may pass from one row to another. */
+    readonly removed: StoreOperation[];
+    readonly changes: RowChange[];
+    /** Rows in segments that do not count any more. */
+    readonly dead: {readonly tiers: TableTiers; readonly segmentId: number; readonly rowid: number; readonly seq: number}[];
 }
 
 /** LevelDB stands still at `committer.appliedSeq` from `settled` until `release`. */
@@ -55,6 +80,9 @@ export class Committer implements ChangeFeed {
     readonly #clockNs: () => bigint;
     readonly #listeners = new Set<(transaction: CommittedTransaction) => void>();
     readonly #fatal: (error: unknown) => void;
+    readonly #snapshots = new Snapshots(() => this.#snapshotsChanged());
+    /** Heads whose older versions a snapshot held back when LevelDB had reached them. */
+    readonly #uncut = new Set<Head>();
     #seq: number;
     #visibleSeq: number;
     #appliedSeq: number;
@@ -89,7 +117,7 @@ export class Committer implements ChangeFeed {
         this.#appliedSeq = options.state.seq;
         this.#nextRowid = options.state.nextRowid;
         this.#updatedNs = options.state.updatedNs;
-        this.#cache.applied(this.#appliedSeq);
+        this.#cache.setEvictable(this.#appliedSeq);
     }
 
     get visibleSeq(): number {
@@ -118,69 +146,107 @@ export class Committer implements ChangeFeed {
         return () => this.#listeners.delete(listener);
     }
 
+    /** Keeps what a reader at `seq` sees until it is released. To be called in the step in which `seq` is chosen. */
+    holdSnapshot(seq: number): SnapshotHold {
+        return this.#snapshots.hold(seq);
+    }
+
     /**
      * Orders the transaction, makes its writes the newest committed state and releases its locks. Returns the sequence
-     * to wait for; the transaction object is finished.
+     * to wait for; the transaction object is finished, also when this throws: then it has rolled back.
      */
     commit(transaction: Transaction, expired = false): number {
-        if (!transaction.hasEffects) {
-            this.release(transaction);
-            return this.#visibleSeq;
+        const {dependsOnSeq} = transaction;
+        if (transaction.heads.size === 0 && !transaction.hasOtherEffects) {
+            this.#end(transaction);
+            return dependsOnSeq;
         }
-        const operations: StoreOperation[] = [...transaction.operations];
-        const changes: RowChange[] = [];
-        const pinned: Head[] = [];
-        let bytes = 0;
-        for (const head of transaction.heads) this.#applyHead(head, operations, changes, pinned);
-        // A commit without row changes still has its own place in the order.
-        if (changes.length === 0) this.#seq++;
-        const seq = this.#seq;
-        const slots: UniqueSlot[] = [];
-        for (const slot of transaction.slots) {
-            if (slot.pendingHolder !== undefined) {
-                slot.holder = slot.pendingHolder;
-                slot.pendingHolder = undefined;
-                slot.pinnedSeq = seq;
+        const seqBefore = this.#seq;
+        const updatedNsBefore = this.#updatedNs;
+        try {
+            const built: BuiltCommit = {heads: [], versions: [], written: [], removed: [], changes: [], dead: []};
+            for (const head of transaction.heads) this.#build(head, built);
+            if (built.changes.length === 0 && !transaction.hasOtherEffects) {
+                this.rollback(transaction);
+                return dependsOnSeq;
             }
-            slots.push(slot);
+            // A commit without row changes still has its own place in the order.
+            if (built.changes.length === 0) this.#seq++;
+            this.#enqueue(transaction, built, expired);
+            return this.#seq;
+        } catch (error) {
+            this.#seq = seqBefore;
+            this.#updatedNs = updatedNsBefore;
+            this.rollback(transaction);
+            throw error;
         }
-        for (const head of pinned) head.pinnedSeq = seq;
-        const payload = encodeCommitRecord({nextRowid: this.#nextRowid, updatedNs: this.#updatedNs, operations});
-        bytes = payload.length;
-        this.#unappliedBytes += bytes;
+    }
+
+    /** To the log, then to the heads: from here on the transaction is the newest committed state. */
+    #enqueue(transaction: Transaction, built: BuiltCommit, expired: boolean): void {
+        const seq = this.#seq;
+        refuseTooLarge(transaction, built);
+        for (const dead of built.dead) dead.tiers.markDead(dead.segmentId, dead.rowid, dead.seq, built.written);
+        const operations = operationsOf(transaction, built);
+        const record = {nextRowid: this.#nextRowid, updatedNs: this.#updatedNs, operations};
+        const payload = encodeCommitRecord(record, transaction.prepared);
+        const slots = [...transaction.slots];
         const committed: CommittedTransaction = {
             seq,
-            changes: mergeMoves(changes),
+            changes: transaction.movedRows ? mergeMoves(built.changes) : built.changes,
             truncated: transaction.gone,
             altered: transaction.altered,
             notifications: transaction.notifications,
             expired,
         };
-        const unapplied: Unapplied = {seq, operations, bytes, slots, heads: pinned};
-        const onVisible = transaction.onVisible;
+        const {prepared, onVisible} = transaction;
+        const unapplied: Unapplied = {seq, operations, prepared, bytes: payload.length, slots, heads: built.heads};
         this.#log.append(seq, payload, () => this.#durable(committed, unapplied, onVisible));
-        this.release(transaction);
-        return seq;
+        this.#unappliedBytes += payload.length;
+        this.#publish(built, seq);
+        for (const slot of slots) {
+            if (slot.pendingHolder === undefined) continue;
+            slot.holder = slot.pendingHolder;
+            slot.pendingHolder = undefined;
+            slot.pinnedSeq = seq;
+        }
+        for (const head of transaction.heads) head.pending = null;
+        this.#end(transaction);
+    }
+
+    #publish(built: BuiltCommit, seq: number): void {
+        const oldestSeq = this.#oldestReadSeq();
+        for (let i = 0; i < built.heads.length; i++) {
+            const head = built.heads[i];
+            const version = built.versions[i];
+            if (head === undefined || version === undefined) continue;
+            cutVersions(head, oldestSeq);
+            head.newest = version;
+            head.coldSegment = 0;
+            head.coldRowid = 0;
+            head.pinnedSeq = seq;
+            head.store.changedSeq = version.seq;
+            head.store.grown(head);
+        }
     }
 
     /** Gives up: undoes every pending write and releases the locks. */
     rollback(transaction: Transaction): void {
-        transaction.rollbackTo({undo: 0, notifications: 0, operations: 0, onVisible: 0, gone: 0, altered: 0});
-        const slots = [...transaction.slots];
-        this.release(transaction);
-        for (const slot of slots) this.#slots.release(slot, this.#appliedSeq);
+        transaction.rollbackTo(BEGINNING);
+        this.#end(transaction);
+        for (const slot of transaction.slots) this.#slots.release(slot, this.#appliedSeq);
     }
 
-    release(transaction: Transaction): void {
-        for (const store of transaction.writing) store.writers.delete(transaction);
-        const stores = [...transaction.writing];
-        transaction.writing.clear();
-        unlockAll(transaction);
-        for (const store of stores) {
-            if (store.writers.size === 0 && store.waiters !== null) {
-                for (const waiter of [...store.waiters]) waiter.wake();
-            }
+    #end(transaction: Transaction): void {
+        unlockSince(transaction, 0);
+        const {writing, slots, heads} = transaction;
+        if (heads.size === 0) for (const slot of slots) this.#slots.release(slot, this.#appliedSeq);
+        if (writing.size === 0) return;
+        for (const store of writing) {
+            store.writers.delete(transaction);
+            if (store.writers.size === 0 && store.waiters !== null) for (const waiter of [...store.waiters]) waiter.wake();
         }
+        writing.clear();
     }
 
     /** Resolves when everything up to `seq` is durable and visible. */
@@ -220,9 +286,12 @@ export class Committer implements ChangeFeed {
         };
     }
 
-    /** Heads changed by transactions that are visible but not in LevelDB yet. */
-    *unappliedHeads(): Iterable<Head> {
-        for (const entry of this.#unapplied) yield* entry.heads;
+    /** Heads changed by transactions up to `seq` that are visible but not in LevelDB yet. */
+    *unappliedHeads(seq = Number.MAX_SAFE_INTEGER): Iterable<Head> {
+        for (const entry of this.#unapplied) {
+            if (entry.seq > seq) return;
+            yield* entry.heads;
+        }
     }
 
     #nextUpdatedNs(): bigint {
@@ -231,60 +300,58 @@ export class Committer implements ChangeFeed {
         return this.#updatedNs;
     }
 
-    #applyHead(head: Head, operations: StoreOperation[], changes: RowChange[], pinned: Head[]): void {
-        const pending = head.pending;
+    #build(head: Head, built: BuiltCommit): void {
+        const {pending, store, owner} = head;
         if (pending === null) return;
-        head.pending = null;
-        const before = pending.before;
-        if (before === null && pending.values === null) return;
-        const store = head.store;
+        const {before, values} = pending;
+        if (before === null && values === null) return;
+        const {changes} = built;
+        const {table} = store;
+        if (before !== null && values !== null && before.rowid !== pending.rowid) {
+            // Another row took the place: the old one goes first.
+            changes.push({table, owner, rowid: before.rowid, seq: ++this.#seq, before, after: null});
+            this.#buildVersion(head, pending, null, built);
+        } else this.#buildVersion(head, pending, before, built);
+        if (before === null) return;
+        store.tiers.noteReplaced(before);
+        if (pending.beforeSegment === 0) return;
+        built.dead.push({tiers: store.tiers, segmentId: pending.beforeSegment, rowid: before.rowid, seq: this.#seq});
+    }
+
+    #buildVersion(head: Head, pending: PendingWrite, replaced: RowVersion | null, built: BuiltCommit): void {
+        const {store, owner} = head;
+        const {values} = pending;
         const seq = ++this.#seq;
-        const updatedNs = this.#nextUpdatedNs();
         const version: RowVersion = {
             rowid: pending.rowid,
             seq,
-            updatedNs,
-            owner: head.owner,
-            values: pending.values ?? before?.values ?? [],
-            deleted: pending.values === null,
+            updatedNs: this.#nextUpdatedNs(),
+            owner,
+            values: values ?? pending.before?.values ?? [],
+            deleted: values === null,
             previous: head.newest,
         };
-        for (const index of store.indexes) {
-            if (!index.maintained) continue;
-            const oldKey = before === null ? null : index.entryKey(head.owner, before.values, head.keyBytes);
-            const newKey = version.deleted ? null : index.entryKey(head.owner, version.values, head.keyBytes);
-            const same = oldKey !== null && newKey !== null && oldKey.equals(newKey);
-            // A cold row has no entry in non-unique indexes: its hot successor needs one even where the key is the same.
-            if (oldKey !== null && !same) operations.push({key: oldKey, value: null});
-            if (newKey !== null && (!same || pending.beforeSegment !== 0)) {
-                operations.push({key: newKey, value: head.keyBytes});
-            }
-        }
-        const key = rowKey(store.table.tableId, head.owner, head.keyBytes);
-        operations.push({key, value: version.deleted ? null : store.codec.encode(version)});
-        if (pending.beforeSegment !== 0 && before !== null) {
-            store.tiers.markDead(pending.beforeSegment, before.rowid, seq, operations);
-        }
-        head.newest = version;
-        head.coldSegment = 0;
-        head.coldRowid = 0;
-        store.changedSeq = seq;
-        store.grown(head);
-        pinned.push(head);
-        const after = version.deleted ? null : version;
-        if (before !== null && after !== null && before.rowid !== after.rowid) {
-            changes.push({table: store.table, owner: head.owner, rowid: before.rowid, seq, before, after: null});
-            changes.push({table: store.table, owner: head.owner, rowid: after.rowid, seq, before: null, after});
-        } else {
-            changes.push({table: store.table, owner: head.owner, rowid: version.rowid, seq, before, after});
-        }
+        built.heads.push(head);
+        built.versions.push(version);
+        if (store.indexes.length > 0) buildEntries(head, pending, built);
+        const key = rowKey(store.table.tableId, owner, head.keyBytes);
+        built.written.push({key, value: values === null ? null : store.codec.encode(version)});
+        built.changes.push({
+            table: store.table,
+            owner,
+            rowid: pending.rowid,
+            seq,
+            before: replaced,
+            after: values === null ? null : version,
+        });
     }
 
     #durable(committed: CommittedTransaction, unapplied: Unapplied, onVisible: readonly ((seq: number) => void)[]): void {
         this.#visibleSeq = committed.seq;
+        // First of all: a listener may begin a scan.
+        this.#unapplied.push(unapplied);
         for (const publish of onVisible) publish(committed.seq);
         for (const listener of this.#listeners) listener(committed);
-        this.#unapplied.push(unapplied);
         const waiters = this.#visibleWaiters;
         if (waiters.length > 0) {
             let kept = 0;
@@ -324,26 +391,61 @@ export class Committer implements ChangeFeed {
         let bytes = 0;
         for (const entry of batch) {
             bytes += entry.bytes;
-            for (const {key, value} of entry.operations) {
-                if (value === null) write.delete(key);
-                else write.put(key, value);
-            }
+            addTo(write, entry.operations);
+            for (const {operations} of entry.prepared) addTo(write, operations);
         }
         write.put(META_KEY, encodeMeta(this.#nextRowid, this.#updatedNs));
         await this.#hot.write(write, last.seq);
         this.#unapplied.splice(0, batch.length);
         this.#appliedSeq = last.seq;
-        this.#cache.applied(last.seq);
         this.#unappliedBytes -= bytes;
         this.#bytesSinceCheckpoint += bytes;
-        for (const entry of batch) for (const slot of entry.slots) this.#slots.release(slot, last.seq);
+        const oldestSeq = this.#oldestReadSeq();
+        for (const entry of batch) {
+            for (const slot of entry.slots) this.#slots.release(slot, last.seq);
+            for (const head of entry.heads) this.#settle(head, oldestSeq);
+        }
+        this.#cache.setEvictable(Math.min(last.seq, this.#snapshots.oldest));
         this.#appliedWaiters = settle(this.#appliedWaiters, last.seq);
+    }
+
+    /** Frees what only memory had to know of the head while LevelDB followed. */
+    #settle(head: Head, oldestSeq: number): void {
+        if (!cutVersions(head, oldestSeq)) {
+            // Newer commits come here again by themselves; what a snapshot holds back does not.
+            if (this.#snapshots.oldest !== Infinity) this.#uncut.add(head);
+            return;
+        }
+        // A deleted row is none, once nobody can see what was before.
+        const {newest} = head;
+        if (newest !== null && newest.deleted && newest.seq <= this.#appliedSeq && head.pending === null) head.newest = null;
+    }
+
+    /** No reader looks, or will look, at an older sequence. */
+    #oldestReadSeq(): number {
+        return Math.min(this.#visibleSeq, this.#snapshots.oldest);
+    }
+
+    #snapshotsChanged(): void {
+        this.#cache.setEvictable(Math.min(this.#appliedSeq, this.#snapshots.oldest));
+        if (this.#uncut.size === 0) return;
+        const heads = [...this.#uncut];
+        this.#uncut.clear();
+        const oldestSeq = this.#oldestReadSeq();
+        for (const head of heads) this.#settle(head, oldestSeq);
     }
 
     async #checkpoint(): Promise<void> {
         this.#bytesSinceCheckpoint = 0;
         const seq = await this.#hot.checkpoint();
         this.#log.recycle(seq);
+    }
+}
+
+function addTo(batch: HotBatch, operations: readonly StoreOperation[]): void {
+    for (const {key, value} of operations) {
+        if (value === null) batch.delete(key);
+        else batch.put(key, value);
     }
 }
 
@@ -359,26 +461,59 @@ function settle(
     return rest;
 }
 
-/** A changed primary key is a delete under one head and an insert under another: one change of one row. */
+function refuseTooLarge(transaction: Transaction, built: BuiltCommit): void {
+    let bytes = 0;
+    for (const {encoded} of transaction.prepared) bytes += encoded.length;
+    for (const list of [transaction.operations, built.removed, built.written]) {
+        for (const {key, value} of list) bytes += key.length + (value === null ? 0 : value.length) + RECORD_OPERATION_BYTES;
+    }
+    if (bytes <= TRANSACTION_BYTES_MAX) return;
+    throw new PgError('54000', `transaction is too large: ${bytes} bytes, at most ${TRANSACTION_BYTES_MAX}`, {
+        hint: 'Split it into several transactions.',
+    });
+}
+
+/** The transaction's own operations, then entries that go, then rows and entries that come. */
+function operationsOf(transaction: Transaction, built: BuiltCommit): readonly StoreOperation[] {
+    const {operations} = transaction;
+    const {removed, written} = built;
+    if (removed.length === 0 && operations.length === 0) return written;
+    return operations.concat(removed, written);
+}
+
+/** Index entries of the head's row: of the version that goes, and of the one that comes. */
+function buildEntries(head: Head, pending: PendingWrite, built: BuiltCommit): void {
+    const {before, values, beforeSegment} = pending;
+    for (const index of head.store.indexes) {
+        if (!index.maintained) continue;
+        const same = before !== null && values !== null && index.sameKey(before.values, values);
+        if (before !== null && !same) {
+            built.removed.push({key: index.entryKey(head.owner, before.values, head.keyBytes), value: null});
+        }
+        // A cold row has no entry in non-unique indexes: its hot successor needs one even where the key is the same.
+        if (values !== null && (!same || beforeSegment !== 0)) {
+            built.written.push({key: index.entryKey(head.owner, values, head.keyBytes), value: head.keyBytes});
+        }
+    }
+}
+
+/**
+ * A changed primary key is a delete under one head and an insert under another: one change of one row, at the place of
+ * its new version.
+ */
 function mergeMoves(changes: RowChange[]): RowChange[] {
-    if (changes.length < 2) return changes;
     const byRow = new Map<string, RowChange>();
-    let merged = false;
     for (const change of changes) {
         const id = `${change.table.tableId}/${change.rowid}`;
         const other = byRow.get(id);
         if (other === undefined) byRow.set(id, change);
         else {
-            merged = true;
-            byRow.set(id, {
-                ...change,
-                seq: Math.max(change.seq, other.seq),
-                before: change.before ?? other.before,
-                after: change.after ?? other.after,
-            });
+            const before = change.before ?? other.before;
+            const after = change.after ?? other.after;
+            byRow.set(id, {...change, seq: after?.seq ?? Math.max(change.seq, other.seq), before, after});
         }
     }
-    return merged ? [...byRow.values()] : changes;
+    return byRow.size === changes.length ? changes : [...byRow.values()].sort((a, b) => a.seq - b.seq);
 }
 
 export const META_KEY: Buffer = metaKey('committer');

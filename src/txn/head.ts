@@ -33,7 +33,14 @@ export class Head implements Lockable {
     visited = false;
     /** `_seq` that LevelDB must have reached before the head may be evicted. */
     pinnedSeq = 0;
+    /** Statements that come back to this head after giving up the thread. */
+    uses = 0;
     bytes = 0;
+    /** The cache's own: neighbours in its queue. */
+    newer: Head | null = null;
+    older: Head | null = null;
+    /** No longer the head of its key: nothing may be written here. */
+    evicted = false;
 
     constructor(store: TableStore, key: HeadKey, keyBytes: Buffer, owner: number) {
         this.store = store;
@@ -52,6 +59,17 @@ export interface PendingWrite {
     readonly beforeSegment: number;
     /** New values; null for a delete. */
     readonly values: readonly Datum[] | null;
+}
+
+/**
+ * Cuts the chain behind the newest version that a reader at `oldestSeq` or later can see. Returns true when nothing is
+ * left behind the newest version.
+ */
+export function cutVersions(head: Head, oldestSeq: number): boolean {
+    let version = head.newest;
+    while (version !== null && version.seq > oldestSeq) version = version.previous;
+    if (version !== null) version.previous = null;
+    return version === head.newest;
 }
 
 /** The version that a reader at `snapshotSeq` sees; for a head whose row is not cold. */

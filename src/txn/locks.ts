@@ -95,11 +95,15 @@ function assertNoCycle(transaction: Transaction, target: Lockable): void {
     }
 }
 
-export function unlockAll(transaction: Transaction): void {
-    for (const target of transaction.locked) {
+/** Gives back the locks taken since there were `kept` of them. */
+export function unlockSince(transaction: Transaction, kept: number): void {
+    const {locked} = transaction;
+    for (let i = kept; i < locked.length; i++) {
+        const target = locked[i];
+        if (target === undefined) continue;
         target.lockedBy = null;
         // All waiters try again: the first to run takes the lock, the others wait anew behind it.
         if (target.waiters !== null) for (const waiter of [...target.waiters]) waiter.wake();
     }
-    transaction.locked.length = 0;
+    locked.length = kept;
 }

@@ -1,31 +1,29 @@
 /**
  * Bounds the memory of all heads of all tables together: a SIEVE queue (Zhang et al., NSDI 2024) over the heads, by
- * bytes. A hit only sets a flag, so the point path pays one store; the hand that looks for a victim clears flags as it
- * passes.
+ * bytes. A hit only sets a flag, so the point path pays one store; the hand that looks for a victim goes from the oldest
+ * head to the newest and clears flags as it passes. The links are fields of the heads themselves.
  *
- * What must stay true: a head that is locked, waited for, or newer than what LevelDB has applied is never evicted; so
- * the bound can be passed by what is in flight, which the commit pipeline bounds.
+ * What must stay true:
+ * - A head that is locked, waited for, in use, newer than what LevelDB has applied, or newer than the oldest snapshot
+ *   held is never evicted; so the bound can be passed by what is in flight, which the commit pipeline bounds.
+ * - Nothing is evicted while synchronous code runs: a head got in a step stays the head of its key until that step ends.
+ *   Code that gives up the thread gets its heads anew, or marks them as in use.
  */
 import type {Head} from './head.ts';
 
-interface Slot {
-    head: Head;
-    forget: (head: Head) => void;
-    newer: Slot | null;
-    older: Slot | null;
-}
-
-/** Victims looked at per insertion at most: keeps the cost of an insertion constant. */
-const STEPS_MAX = 64;
+/** Heads looked at by one eviction beyond two for each head added: keeps its cost in proportion. */
+const STEPS_MIN = 64;
 
 export class RowCache {
-    #bytesMax: number;
+    readonly #bytesMax: number;
     #bytes = 0;
     #entries = 0;
-    #newest: Slot | null = null;
-    #oldest: Slot | null = null;
-    #hand: Slot | null = null;
-    #appliedSeq = 0;
+    #newest: Head | null = null;
+    #oldest: Head | null = null;
+    #hand: Head | null = null;
+    #evictableSeq = 0;
+    #addedSinceEviction = 0;
+    #scheduled = false;
 
     constructor(bytesMax: number) {
         this.#bytesMax = bytesMax;
@@ -39,63 +37,78 @@ export class RowCache {
         return this.#entries;
     }
 
-    /** Everything up to here is in LevelDB. */
-    applied(seq: number): void {
-        this.#appliedSeq = seq;
+    /** Everything up to here is in LevelDB, and no snapshot held is older. */
+    setEvictable(seq: number): void {
+        this.#evictableSeq = seq;
+        if (this.#bytes > this.#bytesMax) this.#schedule();
     }
 
-    add(head: Head, bytes: number, forget: (head: Head) => void): void {
+    add(head: Head, bytes: number): void {
         head.bytes = bytes;
-        const slot: Slot = {head, forget, newer: null, older: this.#newest};
-        if (this.#newest !== null) this.#newest.newer = slot;
-        this.#newest = slot;
-        this.#oldest ??= slot;
+        head.older = this.#newest;
+        if (this.#newest !== null) this.#newest.newer = head;
+        this.#newest = head;
+        this.#oldest ??= head;
         this.#bytes += bytes;
         this.#entries++;
-        if (this.#bytes > this.#bytesMax) this.#evict();
+        this.#addedSinceEviction++;
+        if (this.#bytes > this.#bytesMax) this.#schedule();
     }
 
     resize(head: Head, bytes: number): void {
+        if (head.evicted) return;
         this.#bytes += bytes - head.bytes;
         head.bytes = bytes;
+        if (this.#bytes > this.#bytesMax) this.#schedule();
     }
 
-    #evict(): void {
-        let steps = STEPS_MAX;
-        let slot = this.#hand ?? this.#oldest;
-        while (slot !== null && steps-- > 0 && this.#bytes > this.#bytesMax) {
-            const next: Slot | null = slot.newer ?? null;
-            const head = slot.head;
+    #schedule(): void {
+        if (this.#scheduled) return;
+        this.#scheduled = true;
+        queueMicrotask(this.#evict);
+    }
+
+    readonly #evict = (): void => {
+        this.#scheduled = false;
+        let steps = STEPS_MIN + 2 * this.#addedSinceEviction;
+        this.#addedSinceEviction = 0;
+        let head = this.#hand ?? this.#oldest;
+        while (head !== null && steps-- > 0 && this.#bytes > this.#bytesMax) {
+            const next: Head | null = head.newer;
             if (head.visited) head.visited = false;
-            else if (head.lockedBy === null && head.waiters === null && head.pinnedSeq <= this.#appliedSeq) {
-                this.#unlink(slot);
-                slot.forget(head);
-            }
-            slot = next ?? this.#oldest;
+            else if (this.#isEvictable(head)) this.#drop(head);
+            head = next ?? this.#oldest;
         }
-        this.#hand = slot;
+        this.#hand = head;
+    };
+
+    #isEvictable(head: Head): boolean {
+        return (
+            head.lockedBy === null && head.waiters === null && head.uses === 0 && head.pinnedSeq <= this.#evictableSeq
+        );
     }
 
-    #unlink(slot: Slot): void {
-        if (slot.newer === null) this.#newest = slot.older;
-        else slot.newer.older = slot.older;
-        if (slot.older === null) this.#oldest = slot.newer;
-        else slot.older.newer = slot.newer;
-        if (this.#hand === slot) this.#hand = null;
-        this.#bytes -= slot.head.bytes;
+    #drop(head: Head): void {
+        if (head.newer === null) this.#newest = head.older;
+        else head.newer.older = head.older;
+        if (head.older === null) this.#oldest = head.newer;
+        else head.older.newer = head.newer;
+        if (this.#hand === head) this.#hand = head.newer;
+        head.newer = null;
+        head.older = null;
+        this.#bytes -= head.bytes;
         this.#entries--;
+        head.evicted = true;
+        head.store.forget(head);
     }
 
     /** Drops every entry for which `drop` holds: a table was dropped or its rows changed shape. */
-    dropWhere(drop: (head: Head, forget: (head: Head) => void) => boolean): void {
-        let slot = this.#oldest;
-        while (slot !== null) {
-            const next = slot.newer;
-            if (drop(slot.head, slot.forget)) {
-                this.#unlink(slot);
-                slot.forget(slot.head);
-            }
-            slot = next;
+    dropWhere(drop: (head: Head) => boolean): void {
+        let head = this.#oldest;
+        while (head !== null) {
+            const next: Head | null = head.newer;
+            if (drop(head)) this.#drop(head);
+            head = next;
         }
     }
 }

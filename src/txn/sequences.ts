@@ -24,6 +24,8 @@ export interface SequenceState {
 export class Sequences {
     readonly #committer: Committer;
     readonly #states = new Map<number, SequenceState>();
+    /** Restarted by an open transaction: how they were before. Nothing is logged for them until it commits. */
+    readonly #restarts = new Map<number, SequenceState | undefined>();
 
     constructor(committer: Committer) {
         this.#committer = committer;
@@ -31,6 +33,36 @@ export class Sequences {
 
     restore(sequenceId: number, lastValue: bigint, isCalled: boolean): void {
         this.#states.set(sequenceId, {lastValue, isCalled, reserved: undefined});
+    }
+
+    /** ALTER SEQUENCE … RESTART and the like in a transaction that has not committed yet; it holds the table's lock. */
+    restart(sequenceId: number, value: bigint): void {
+        if (!this.#restarts.has(sequenceId)) this.#restarts.set(sequenceId, this.#states.get(sequenceId));
+        this.#states.set(sequenceId, {lastValue: value, isCalled: false, reserved: undefined});
+    }
+
+    /** What the commit of the restart has to log; undefined when it was undone. */
+    restarted(sequenceId: number): SequenceState | undefined {
+        return this.#restarts.has(sequenceId) ? this.#states.get(sequenceId) : undefined;
+    }
+
+    /** The restart is committed. */
+    keepRestart(sequenceId: number, value: bigint): void {
+        if (!this.#restarts.delete(sequenceId)) this.restore(sequenceId, value, false);
+    }
+
+    undoRestart(sequenceId: number): void {
+        if (!this.#restarts.has(sequenceId)) return;
+        const before = this.#restarts.get(sequenceId);
+        this.#restarts.delete(sequenceId);
+        if (before === undefined) this.#states.delete(sequenceId);
+        else this.#states.set(sequenceId, before);
+    }
+
+    /** Its increment or bounds are others now: numbers reserved under the old ones do not count. */
+    changed(sequenceId: number): void {
+        const state = this.#states.get(sequenceId);
+        if (state !== undefined) state.reserved = undefined;
     }
 
     forget(sequenceId: number): void {
@@ -55,8 +87,10 @@ export class Sequences {
             let reserved = value + sequence.increment * AHEAD;
             if (reserved > sequence.max) reserved = sequence.max;
             if (reserved < sequence.min) reserved = sequence.min;
-            this.#log(sequence.sequenceId, reserved, true);
-            state.reserved = reserved;
+            if (this.#restarts.size === 0 || !this.#restarts.has(sequence.sequenceId)) {
+                this.#log(sequence.sequenceId, reserved, true);
+                state.reserved = reserved;
+            }
         }
         state.lastValue = value;
         state.isCalled = true;

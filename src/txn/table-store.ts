@@ -5,6 +5,7 @@
  * never newer than what is durable in the commit log. A store belongs to one version of the table's descriptor: a
  * change of the table makes a new store.
  */
+import assert from 'node:assert/strict';
 import type {TableDescriptor} from '../../catalog/descriptor.ts';
 import type {Datum} from '../../catalog/types/datum.ts';
 import {decodeIntKey, encodeKey} from '../../catalog/types/key.ts';
@@ -17,7 +18,6 @@ import {Head, type HeadKey} from './head.ts';
 import {IndexWriter} from './index-writer.ts';
 import type {Lockable, Waiter} from './locks.ts';
 import type {RowCache} from './row-cache.ts';
-import type {RowVersion} from './row-version.ts';
 import {decodeStoredRow} from './stored-row.ts';
 import type {TableTiers} from '../tiers/table-tiers.ts';
 import type {Transaction} from './transaction.ts';
@@ -26,14 +26,17 @@ export interface HotReader {
     getSync(key: Buffer): Buffer | undefined;
 }
 
-/** Bytes of a head and its decoded version beyond the encoded row: objects, slots, the map entry. */
-const HEAD_OVERHEAD_BYTES = 260;
+/** Bytes of a head, its version and its map entry, without the values. */
+const HEAD_BYTES = 320;
+/** Bytes of a value that is no string and no bytes. */
+const VALUE_BYTES = 16;
 const INT2 = 21;
 const INT4 = 23;
 const INT8 = 20;
 
 export class TableStore implements Lockable {
-    readonly table: TableDescriptor;
+    /** Replaced by `become` alone. */
+    table: TableDescriptor;
     readonly codec: RowCodec;
     readonly columnTypes: readonly PgType[];
     /** Positions in `values` of the primary key's columns; empty = keyed by row id. */
@@ -46,6 +49,8 @@ export class TableStore implements Lockable {
     /** Open transactions that wrote here: an exclusive lock waits for them. */
     readonly writers = new Set<Transaction>();
     readonly tiers: TableTiers;
+    /** Another version of the table took its place: nothing may be written here any more. */
+    retired = false;
     /** `_seq` of the newest committed change of any row. */
     changedSeq = 0;
     readonly #shared = new Map<HeadKey, Head>();
@@ -54,9 +59,6 @@ export class TableStore implements Lockable {
     readonly #cache: RowCache;
     /** Type oid of a primary key of one integer column: its heads are found by the number itself. */
     readonly #integerKeyOid: number;
-    readonly #forget = (head: Head): void => {
-        this.#heads(head.owner).delete(head.key);
-    };
 
     constructor(table: TableDescriptor, types: TypeRegistry, hot: HotReader, cache: RowCache, tiers: TableTiers) {
         this.table = table;
@@ -73,6 +75,12 @@ export class TableStore implements Lockable {
         this.indexes = table.indexes
             .filter((index) => !index.primary)
             .map((index) => new IndexWriter(index, table, this.columnTypes));
+    }
+
+    /** The same table under a descriptor that differs in names, oids and version only: heads and layout stay. */
+    become(table: TableDescriptor): void {
+        assert(table.tableId === this.table.tableId && sameLayout(this.table, table), 'a descriptor of another layout');
+        this.table = table;
     }
 
     typeAt(position: number): PgType {
@@ -115,7 +123,6 @@ export class TableStore implements Lockable {
         }
         head = new Head(this, key, bytes, owner);
         const stored = this.#hot.getSync(rowKey(this.table.tableId, owner, bytes));
-        let size = HEAD_OVERHEAD_BYTES;
         if (stored !== undefined) {
             const row = decodeStoredRow(stored, this.codec);
             if ('segmentId' in row) {
@@ -123,12 +130,41 @@ export class TableStore implements Lockable {
                 head.coldRowid = row.rowid;
             } else {
                 head.newest = row;
-                size += stored.length * 2;
+                // On its way into a segment, and LevelDB does not say so yet.
+                const {relocation} = this.tiers;
+                if (relocation !== null && relocation.from === 'hot' && relocation.has(row.rowid, row.seq)) {
+                    head.coldSegment = relocation.segmentId;
+                    head.coldRowid = row.rowid;
+                }
             }
         }
-        heads.set(key, head);
-        this.#cache.add(head, size, this.#forget);
+        this.#add(heads, head);
         return head;
+    }
+
+    /** The head of a row with a row id that was never used: LevelDB need not be asked. */
+    newHead(owner: number, rowid: number): Head {
+        const {key, bytes} = this.keyOfRowid(rowid);
+        const head = new Head(this, key, bytes, owner);
+        this.#add(this.#heads(owner), head);
+        return head;
+    }
+
+    #add(heads: Map<HeadKey, Head>, head: Head): void {
+        heads.set(head.key, head);
+        this.#cache.add(head, bytesOf(head));
+    }
+
+    /** Called by the cache alone. */
+    forget(head: Head): void {
+        const {owner} = head;
+        if (owner === 0) {
+            this.#shared.delete(head.key);
+            return;
+        }
+        const heads = this.#byOwner.get(owner);
+        heads?.delete(head.key);
+        if (heads?.size === 0) this.#byOwner.delete(owner);
     }
 
     /** Reads a primary key of one column: from memory, else from LevelDB. */
@@ -154,22 +190,9 @@ export class TableStore implements Lockable {
         return this.head(owner, this.#keyOfBytes(bytes), bytes);
     }
 
-    /** The head of a row known to have no other version than this one in LevelDB: fills the cache without a read. */
-    adopt(owner: number, bytes: Buffer, version: RowVersion): Head {
-        const heads = this.#heads(owner);
-        const key = this.keyOfRow(version.values, version.rowid).key;
-        let head = heads.get(key);
-        if (head !== undefined) return head;
-        head = new Head(this, key, bytes, owner);
-        head.newest = version;
-        heads.set(key, head);
-        this.#cache.add(head, HEAD_OVERHEAD_BYTES + bytes.length + 16 * version.values.length, this.#forget);
-        return head;
-    }
-
-    /** A version was put in front of the head's chain. */
+    /** The head has another newest version. */
     grown(head: Head): void {
-        this.#cache.resize(head, HEAD_OVERHEAD_BYTES + 40 * (head.newest?.values.length ?? 0));
+        this.#cache.resize(head, bytesOf(head));
     }
 
     /** Heads in memory with versions that LevelDB may not have yet, or with uncommitted writes. */
@@ -201,6 +224,32 @@ export class TableStore implements Lockable {
         const value = decodeIntKey(bytes);
         return this.#integerKeyOid === INT8 ? value : Number(value);
     }
+}
+
+/** An estimate: what the cache counts. */
+function bytesOf(head: Head): number {
+    let bytes = HEAD_BYTES + head.keyBytes.length;
+    const {newest} = head;
+    if (newest === null) return bytes;
+    const {values} = newest;
+    for (let i = 0; i < values.length; i++) {
+        const value = values[i];
+        bytes += VALUE_BYTES;
+        if (typeof value === 'string') bytes += value.length * 2;
+        else if (value instanceof Uint8Array) bytes += value.length + VALUE_BYTES;
+        else if (typeof value === 'object' && value !== null && 'elements' in value) bytes += value.elements.length * VALUE_BYTES * 4;
+    }
+    return bytes;
+}
+
+/** Rows and index entries of one look the same under the other. */
+export function sameLayout(a: TableDescriptor, b: TableDescriptor): boolean {
+    return (
+        a.columns.length === b.columns.length &&
+        a.columns.every((column, i) => column.attnum === b.columns[i]?.attnum) &&
+        a.indexes.length === b.indexes.length &&
+        a.indexes.every((index, i) => index.indexId === b.indexes[i]?.indexId)
+    );
 }
 
 export function rowidKeyBytes(rowid: number): Buffer {

@@ -2,11 +2,13 @@
  * A transaction: its locks, its uncommitted writes and what else its commit carries. It knows nothing of SQL.
  *
  * What must stay true: every write is recorded in `undo` before it changes a head or slot, so that rolling back to any
- * mark restores exactly the state at that mark. Locks are kept until the end, as in PostgreSQL.
+ * mark restores exactly the state at that mark. Locks are kept until the end, or until the savepoint that came before
+ * them is rolled back to, as in PostgreSQL.
  */
+import assert from 'node:assert/strict';
 import type {TableDescriptor} from '../../catalog/descriptor.ts';
 import type {Head, PendingWrite} from './head.ts';
-import type {Lockable} from './locks.ts';
+import {type Lockable, unlockSince} from './locks.ts';
 import type {UniqueSlot} from './unique-slots.ts';
 import type {TableStore} from './table-store.ts';
 
@@ -14,6 +16,12 @@ import type {TableStore} from './table-store.ts';
 export interface StoreOperation {
     readonly key: Buffer;
     readonly value: Buffer | null;
+}
+
+/** Operations with their bytes in the commit record, made ahead of the commit. */
+export interface PreparedOperations {
+    readonly operations: readonly StoreOperation[];
+    readonly encoded: Buffer;
 }
 
 export interface Notification {
@@ -35,11 +43,17 @@ export class Transaction {
     /** Heads with a pending write, in order of their first write. */
     readonly heads = new Set<Head>();
     readonly slots = new Set<UniqueSlot>();
+    /** A row changed its key: it is a delete under one head and an insert under another. */
+    movedRows = false;
+    /** Commit that the transaction's answers rest on though it is not part of it: numbers drawn from sequences. */
+    dependsOnSeq = 0;
     /** Tables whose rows are all gone with this commit: dropped, truncated or rewritten. */
     readonly gone: TableDescriptor[] = [];
     readonly altered: {readonly tableId: number; readonly now: TableDescriptor | undefined}[] = [];
     readonly notifications: Notification[] = [];
     readonly operations: StoreOperation[] = [];
+    /** Many more operations, after those of rows: a flush. Never undone by a mark. */
+    prepared: readonly PreparedOperations[] = [];
     /** Run after the transaction is durable and visible, in order (publishing of catalog changes). */
     readonly onVisible: ((seq: number) => void)[] = [];
     /** Tables whose rows this transaction has locked against DDL. */
@@ -50,16 +64,20 @@ export class Transaction {
         this.processId = processId;
     }
 
-    get hasEffects(): boolean {
+    /** Changes besides those of rows. */
+    get hasOtherEffects(): boolean {
         return (
-            this.heads.size > 0 ||
             this.notifications.length > 0 ||
             this.operations.length > 0 ||
-            this.onVisible.length > 0
+            this.prepared.length > 0 ||
+            this.onVisible.length > 0 ||
+            this.gone.length > 0 ||
+            this.altered.length > 0
         );
     }
 
     setPending(head: Head, pending: PendingWrite | null): void {
+        assert(head.lockedBy === this && !head.evicted, 'rows are written under their lock');
         this.#undo.push({head, pending: head.pending});
         head.pending = pending;
         this.heads.add(head);
@@ -75,6 +93,7 @@ export class Transaction {
     mark(): TransactionMark {
         return {
             undo: this.#undo.length,
+            locked: this.locked.length,
             notifications: this.notifications.length,
             operations: this.operations.length,
             onVisible: this.onVisible.length,
@@ -83,6 +102,7 @@ export class Transaction {
         };
     }
 
+    /** Undoes what was done since the mark; locks are kept. */
     rollbackTo(mark: TransactionMark): void {
         while (this.#undo.length > mark.undo) {
             const entry = this.#undo.pop();
@@ -96,13 +116,31 @@ export class Transaction {
         this.gone.length = mark.gone;
         this.altered.length = mark.altered;
     }
+
+    /** As `rollbackTo`, and gives back the locks taken since: others need not wait for what never happened. */
+    rollbackToSavepoint(mark: TransactionMark): void {
+        this.rollbackTo(mark);
+        unlockSince(this, mark.locked);
+    }
 }
 
 export interface TransactionMark {
     readonly undo: number;
+    readonly locked: number;
     readonly notifications: number;
     readonly operations: number;
     readonly onVisible: number;
     readonly gone: number;
     readonly altered: number;
 }
+
+/** The mark at which a transaction begins. */
+export const BEGINNING: TransactionMark = {
+    undo: 0,
+    locked: 0,
+    notifications: 0,
+    operations: 0,
+    onVisible: 0,
+    gone: 0,
+    altered: 0,
+};

@@ -54,8 +54,17 @@ export class UniqueSlots {
         return this.#slots.get(name) ?? new UniqueSlot(entryKey, name, this.#lookup(entryKey) ?? null);
     }
 
+    /** Forgets a slot that was looked at and not used. */
+    dropUnused(slot: UniqueSlot): void {
+        if (slot.lockedBy === null && slot.waiters === null && slot.pinnedSeq === 0 && this.#slots.get(slot.name) === slot) {
+            this.#slots.delete(slot.name);
+        }
+    }
+
     /** Called when a slot may have become free. */
     release(slot: UniqueSlot, appliedSeq: number): void {
-        if (slot.lockedBy === null && slot.waiters === null && slot.pinnedSeq <= appliedSeq) this.#slots.delete(slot.name);
+        if (slot.lockedBy !== null || slot.waiters !== null || slot.pinnedSeq > appliedSeq) return;
+        // A slot that was let go of before may have been made anew, and be in use.
+        if (this.#slots.get(slot.name) === slot) this.#slots.delete(slot.name);
     }
 }

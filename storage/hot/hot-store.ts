@@ -160,6 +160,14 @@ export class HotStore {
         return joined.done;
     }
 
+    /**
+     * As `write`, for what is not in the commit log: data that nothing refers to yet. It survives a power loss only
+     * after a `checkpoint`, and the store's sequence does not move by it.
+     */
+    writeAside(batch: HotBatch): Promise<void> {
+        return this.write(batch, this.#handedSeq);
+    }
+
     async #apply(joined: JoinedBatch): Promise<void> {
         if (this.#pending === joined) this.#pending = undefined;
         const {keys, values} = joined.batch;

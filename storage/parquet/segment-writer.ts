@@ -35,6 +35,8 @@ export interface WriteSegmentOptions {
     readonly rowGroupRows: number;
     /** attnums the rows are sorted by, for tight statistics; empty = in the order of `_seq`. */
     readonly sortBy: readonly number[];
+    /** Rows of one owner stand together, before any other order. */
+    readonly sortByOwner?: boolean;
 }
 
 /** A column as this segment has it: what a reader needs when the table has changed since. */
@@ -78,7 +80,8 @@ export async function writeSegment(
         list.push(`${storedValue(column)} AS ${name}`);
         fields.push(`${name}: ${column.attnum}`);
     }
-    const order = [...options.sortBy.map((attnum) => `c${attnum} NULLS LAST`), '_seq'].join(', ');
+    const keys = options.sortBy.map((attnum) => `c${attnum} NULLS LAST`);
+    const order = [...(options.sortByOwner === true ? ['_owner'] : []), ...keys, '_seq'].join(', ');
     const compression = options.compression === 'none' ? 'uncompressed' : options.compression;
     await engine.run(
         `COPY (SELECT ${list.join(', ')} FROM (${source}) AS source ORDER BY ${order}) TO ${text(path)} ` +

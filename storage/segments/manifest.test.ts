@@ -13,10 +13,11 @@ function segment(segmentId: number, rows = 100): manifests.SegmentMeta {
         minRowid: 1,
         maxRowid: 100,
         columns: [
-            {field: 1, min: '1', max: '100', nullCount: 0},
-            {field: 2, min: undefined, max: undefined, nullCount: 100},
+            {attnum: 1, name: 'id', sqlType: 'INTEGER', min: '1', max: '100', nullCount: 0},
+            {attnum: 2, name: 'note', sqlType: 'VARCHAR', min: undefined, max: undefined, nullCount: 100},
         ],
         createdNs: 1_760_000_000_000_000_001n,
+        maxUpdatedNs: 1_750_000_000_000_000_001n,
         tableVersion: 3,
         owners: segmentId % 2 === 0 ? [5, 9] : undefined,
     };
@@ -63,10 +64,11 @@ describe('a manifest as JSON', () => {
     test('is held by a golden text', () => {
         const one = manifests.addSegments(manifests.emptyManifest(7), [segment(2)]);
         expect(manifests.encodeManifest(manifests.addDeadRows(one, 2, 4))).toBe(
-            '{"format":1,"tableId":7,"version":2,"segments":[{"segmentId":2,"objectName":"t1/2.parquet","rows":100,' +
+            '{"format":2,"tableId":7,"version":2,"segments":[{"segmentId":2,"objectName":"t1/2.parquet","rows":100,' +
                 `"bytes":5000,"checksum":"${'ab'.repeat(32)}","minSeq":1,"maxSeq":10,"minRowid":1,"maxRowid":100,` +
-                '"columns":[{"field":1,"min":"1","max":"100","nullCount":0},{"field":2,"nullCount":100}],' +
-                '"createdNs":"1760000000000000001","tableVersion":3,"owners":[5,9]}],"deadRows":[[2,4]]}',
+                '"columns":[{"attnum":1,"name":"id","sqlType":"INTEGER","min":"1","max":"100","nullCount":0},' +
+                '{"attnum":2,"name":"note","sqlType":"VARCHAR","nullCount":100}],' +
+                '"createdNs":"1760000000000000001","maxUpdatedNs":"1750000000000000001","tableVersion":3,"owners":[5,9]}],"deadRows":[[2,4]]}',
         );
     });
 
@@ -81,6 +83,8 @@ describe('a manifest as JSON', () => {
             ['"deadRows":[[2,40]]', '"deadRows":[[3,1]]'],
             ['"deadRows":[[2,40]]', '"deadRows":{}'],
             ['"createdNs":"1', '"createdNs":"x'],
+            ['"maxUpdatedNs":"1', '"maxUpdatedNs":"-1'],
+            ['"sqlType":"INTEGER"', '"sqlType":4'],
             ['"columns":[', '"columns":[1,'],
             ['"tableId":7', '"tableId":null'],
             ['"owners":[5', '"owners":[null'],
@@ -92,6 +96,6 @@ describe('a manifest as JSON', () => {
         }
         expect(() => manifests.decodeManifest('{')).toThrow(/no JSON/);
         expect(() => manifests.decodeManifest('[]')).toThrow(/no object/);
-        expect(() => manifests.decodeManifest(text.replace('"format":1', '"format":2'))).toThrow(/format 2/);
+        expect(() => manifests.decodeManifest(text.replace('"format":2', '"format":3'))).toThrow(/format 3/);
     });
 });

@@ -7,9 +7,13 @@
  */
 import {StorageError} from '../errors.ts';
 
+/** A column as it was when the segment was written: columns are renamed and widened later, files are not. */
 export interface SegmentColumn {
-    /** Column id (attnum). */
-    readonly field: number;
+    readonly attnum: number;
+    /** Name of the Parquet column. */
+    readonly name: string;
+    /** The engine's type that the values were written from; an interval is a struct in the file. */
+    readonly sqlType: string;
     /** As text; undefined when every value is NULL or the type has no useful order. */
     readonly min: string | undefined;
     readonly max: string | undefined;
@@ -29,6 +33,8 @@ export interface SegmentMeta {
     readonly maxRowid: number;
     readonly columns: readonly SegmentColumn[];
     readonly createdNs: bigint;
+    /** Newest `_updated` of its rows, nanoseconds since 1970: past it by the TTL, all of them have expired. */
+    readonly maxUpdatedNs: bigint;
     /** Version of the table's descriptor that the columns are written for. */
     readonly tableVersion: number;
     /** Owners whose rows are in it, ascending; undefined when they are too many to list, or the table is not `user`. */
@@ -45,7 +51,8 @@ export interface TableManifest {
     readonly deadRows: ReadonlyMap<number, number>;
 }
 
-const FORMAT = 1;
+/** Format 2 added a column's name and type and the newest `_updated`; format 1 was never released. */
+const FORMAT = 2;
 const CHECKSUM = /^[0-9a-f]{64}$/;
 
 export function emptyManifest(tableId: number): TableManifest {
@@ -115,7 +122,11 @@ export function encodeManifest(manifest: TableManifest): string {
         format: FORMAT,
         tableId: manifest.tableId,
         version: manifest.version,
-        segments: manifest.segments.map((segment) => ({...segment, createdNs: segment.createdNs.toString()})),
+        segments: manifest.segments.map((segment) => ({
+            ...segment,
+            createdNs: segment.createdNs.toString(),
+            maxUpdatedNs: segment.maxUpdatedNs.toString(),
+        })),
         deadRows: [...manifest.deadRows],
     });
 }
@@ -149,8 +160,6 @@ function decodeSegment(value: unknown): SegmentMeta {
     const record = asRecord(value, 'a segment');
     const checksum = asText(record['checksum'], 'checksum');
     if (!CHECKSUM.test(checksum)) throw damaged('a checksum is no SHA-256');
-    const createdNs = asText(record['createdNs'], 'createdNs');
-    if (!/^\d{1,19}$/.test(createdNs)) throw damaged('a creation time is no number');
     const owners = record['owners'];
     return {
         segmentId: asCount(record['segmentId'], 'segmentId'),
@@ -163,7 +172,8 @@ function decodeSegment(value: unknown): SegmentMeta {
         minRowid: asCount(record['minRowid'], 'minRowid'),
         maxRowid: asCount(record['maxRowid'], 'maxRowid'),
         columns: asArray(record['columns'], 'columns').map(decodeColumn),
-        createdNs: BigInt(createdNs),
+        createdNs: asNanoseconds(record['createdNs'], 'createdNs'),
+        maxUpdatedNs: asNanoseconds(record['maxUpdatedNs'], 'maxUpdatedNs'),
         tableVersion: asCount(record['tableVersion'], 'tableVersion'),
         owners: owners === undefined ? undefined : asArray(owners, 'owners').map((owner) => asCount(owner, 'owner')),
     };
@@ -173,7 +183,9 @@ function decodeColumn(value: unknown): SegmentColumn {
     const record = asRecord(value, 'a column');
     const {min, max} = record;
     return {
-        field: asCount(record['field'], 'field'),
+        attnum: asCount(record['attnum'], 'attnum'),
+        name: asText(record['name'], 'name'),
+        sqlType: asText(record['sqlType'], 'sqlType'),
         min: min === undefined ? undefined : asText(min, 'min'),
         max: max === undefined ? undefined : asText(max, 'max'),
         nullCount: asCount(record['nullCount'], 'nullCount'),
@@ -201,6 +213,12 @@ function asArray(value: unknown, what: string): readonly unknown[] {
 function asCount(value: unknown, what: string): number {
     if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw damaged(`${what} is no count`);
     return value;
+}
+
+function asNanoseconds(value: unknown, what: string): bigint {
+    const digits = asText(value, what);
+    if (!/^\d{1,19}$/.test(digits)) throw damaged(`${what} is no time`);
+    return BigInt(digits);
 }
 
 function asText(value: unknown, what: string): string {

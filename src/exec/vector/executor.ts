@@ -41,6 +41,7 @@ export class VectorExecutor {
     readonly mirror: Mirror;
     readonly engine: Engine;
     readonly #codec: TypeCodec;
+    readonly #open = new Set<VectorSnapshot>();
 
     private constructor(engine: Engine, mirror: Mirror, codec: TypeCodec) {
         this.engine = engine;
@@ -72,13 +73,27 @@ export class VectorExecutor {
                 const mirrorSeq = await this.mirror.sync(tables, pinned.seq);
                 await connection.run('BEGIN');
                 const names = new Map(tables.map((table) => [table.tableId, this.mirror.nameOf(table.tableId)]));
-                return new VectorSnapshot(this, this.#codec, connection, pinned, mirrorSeq, names);
+                const opened = new VectorSnapshot(this, this.#codec, connection, pinned, mirrorSeq, names);
+                this.#open.add(opened);
+                return opened;
             });
         } catch (error) {
             await connection.run('ROLLBACK').catch(() => undefined);
             this.engine.releaseReader(connection);
             throw error instanceof Error && error.name === 'Error' ? failureOf(error, false) : error;
         }
+    }
+
+    /** Resolves when every snapshot taken before this call is closed: then nobody reads what only they could name. */
+    async snapshotsClosed(): Promise<void> {
+        // Who is under the lock now has pinned already.
+        await this.exclusively(() => Promise.resolve());
+        await Promise.all([...this.#open].map((snapshot) => snapshot.closed));
+    }
+
+    /** For `VectorSnapshot.close` alone. */
+    forget(snapshot: VectorSnapshot): void {
+        this.#open.delete(snapshot);
     }
 
     close(): void {
@@ -133,6 +148,10 @@ export class VectorSnapshot {
         }
     }
 
+    get closed(): Promise<void> {
+        return this.#whenClosed.promise;
+    }
+
     /** Stops the running statement, which then fails with 57014. */
     cancel(): void {
         this.#canceled = true;
@@ -143,6 +162,8 @@ export class VectorSnapshot {
         if (this.#closed) return;
         this.#closed = true;
         await this.#connection.run('ROLLBACK').catch(() => undefined);
+        this.#executor.forget(this);
+        this.#whenClosed.resolve();
         this.#executor.engine.releaseReader(this.#connection);
     }
 

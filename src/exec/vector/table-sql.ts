@@ -25,7 +25,7 @@ export interface TableParts {
     readonly dead: ReadonlyMap<number, string>;
 }
 
-interface NeededColumn {
+export interface NeededColumn {
     readonly descriptor: ColumnDescriptor;
     readonly duck: DuckType;
 }
@@ -82,7 +82,8 @@ function rowFilter(input: TableInput, cold: boolean): string[] {
     return conditions;
 }
 
-function segmentList(
+/** SELECT list of a segment: system columns, then `c<attnum>` in the present types. */
+export function segmentList(
     segment: SegmentInput,
     needed: readonly NeededColumn[],
     withSegment: boolean,

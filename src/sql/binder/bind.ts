@@ -4,7 +4,7 @@
  * What must stay true: anything not resolved with certainty throws `Unsupported`, errors of the user included: the
  * reference path's real PostgreSQL then reports them with its own words and position.
  */
-import type {TableDescriptor} from '../../../catalog/descriptor.ts';
+import type {TableDescriptor, TypeRef} from '../../../catalog/descriptor.ts';
 import type {BoundStatement, Expr} from '../bound.ts';
 import {Unsupported} from '../bound.ts';
 import type {Node} from '../nodes.ts';
@@ -60,6 +60,14 @@ export function bindDefault(sql: string, table: TableDescriptor, attnum: number,
     const scope = new QueryScope();
     scope.clause = 'values';
     return coerceToTarget(state, bindExpression(state, scope, parseExpression(sql)), column.type, 'assignment');
+}
+
+/** What a column's values become under another type: an expression over source 0 = the table, cast as an assignment is. */
+export function bindConversion(sql: string, table: TableDescriptor, type: TypeRef, context: BindContext): Expr {
+    const state = new StatementState(context);
+    const scope = tableScope(table, table.name, true);
+    scope.clause = 'check';
+    return coerceToTarget(state, bindExpression(state, scope, parseExpression(sql)), type, 'assignment');
 }
 
 function parseExpression(sql: string): Node {

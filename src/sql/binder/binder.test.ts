@@ -1,6 +1,7 @@
 import {afterAll, beforeAll, expect, test} from 'vitest';
+import {PgError} from '../../../catalog/errors.ts';
 import {Unsupported} from '../bound.ts';
-import type {BoundStatement} from '../bound.ts';
+import type {BoundStatement, OutputColumn} from '../bound.ts';
 import {parseStatements} from '../parse.ts';
 import type {Description, Oracle} from '../testing/oracle.ts';
 import {startOracle} from '../testing/oracle.ts';
@@ -17,21 +18,19 @@ afterAll(async () => {
 
 /** undefined when the binder leaves the statement to PostgreSQL. */
 function bind(sql: string): BoundStatement | undefined {
-    const [statement] = parseStatements(sql);
-    if (statement === undefined) return undefined;
     try {
-        return bindStatement(statement.tree, oracle.context);
+        const [statement] = parseStatements(sql);
+        return statement === undefined ? undefined : bindStatement(statement.tree, oracle.context);
     } catch (error) {
-        if (error instanceof Unsupported) return undefined;
+        if (error instanceof Unsupported || error instanceof PgError) return undefined;
         throw error;
     }
 }
 
 function describeBound({statement, parameterTypes}: BoundStatement): Description {
-    const columns = 'columns' in statement && 'targets' in statement ? statement.columns : outputOf(statement);
     return {
         parameters: parameterTypes,
-        columns: columns.map(({name, type, tableOid, attnum}) => ({
+        columns: outputOf(statement).map(({name, type, tableOid, attnum}) => ({
             name,
             oid: type.oid,
             typmod: type.typmod,
@@ -41,7 +40,7 @@ function describeBound({statement, parameterTypes}: BoundStatement): Description
     };
 }
 
-function outputOf(statement: BoundStatement['statement']) {
+function outputOf(statement: BoundStatement['statement']): readonly OutputColumn[] {
     if (statement.kind === 'insert' || statement.kind === 'update' || statement.kind === 'delete') {
         return statement.returningColumns;
     }

@@ -317,5 +317,11 @@ function bindWindowFunction(state: StatementState, scope: QueryScope, name: stri
     }
     if ('cast' in resolved || resolved.chosen.kind !== 'window') throw new Unsupported('OVER');
     const {args, result} = resolved;
-    return bindWindow(state, scope, call.over, {name, args, star: false, filter: null, isAggregate: false}, plain(result));
+    return bindWindow(
+        state,
+        scope,
+        call.over,
+        {name, args, star: false, filter: null, isAggregate: false},
+        plain(result),
+    );
 }

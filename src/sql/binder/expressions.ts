@@ -243,13 +243,7 @@ function compareRows(state: StatementState, op: string, lefts: readonly Expr[], 
 }
 
 /** transformAExprIn: one array comparison over the items without columns, ORed with the others one by one. */
-function bindInList(
-    state: StatementState,
-    scope: QueryScope,
-    node: AExpr,
-    lexpr: Node,
-    items: readonly Node[],
-): Expr {
+function bindInList(state: StatementState, scope: QueryScope, node: AExpr, lexpr: Node, items: readonly Node[]): Expr {
     const negated = operatorName(node.name) === '<>';
     const op = negated ? '<>' : '=';
     if (as(lexpr, 'RowExpr') !== undefined) {
@@ -316,13 +310,7 @@ function bindLike(state: StatementState, scope: QueryScope, node: AExpr, lexpr: 
     return {...bound, escape};
 }
 
-function bindBetween(
-    state: StatementState,
-    scope: QueryScope,
-    kind: string,
-    arg: Node,
-    bounds: readonly Node[],
-): Expr {
+function bindBetween(state: StatementState, scope: QueryScope, kind: string, arg: Node, bounds: readonly Node[]): Expr {
     const [low, high] = bounds;
     if (low === undefined || high === undefined) throw new Unsupported('BETWEEN');
     const compare = (op: string, bound: Node): Expr => bindComparison(state, scope, op, arg, bound);
@@ -469,4 +457,3 @@ function onlyColumn(query: BoundQuery): BoundQuery['columns'][number] {
     if (column === undefined || others.length > 0) throw new Unsupported('subquery of several columns');
     return column;
 }
-

@@ -212,9 +212,7 @@ function bindOnConflict(
 /** The unique index that ON CONFLICT (columns) or ON CONSTRAINT names. Partial and expression indexes are refused. */
 function arbiterIndex(table: TableDescriptor, infer: NonNullable<OnConflictClause['infer']>): IndexDescriptor {
     const usable = (index: IndexDescriptor): boolean =>
-        index.unique &&
-        index.predicateSql === undefined &&
-        index.columns.every((attnum) => attnum > 0);
+        index.unique && index.predicateSql === undefined && index.columns.every((attnum) => attnum > 0);
     if (infer.conname !== undefined) {
         const named = table.indexes.find((index) => index.constraint === infer.conname && usable(index));
         if (named === undefined) throw new Unsupported('ON CONFLICT constraint');
@@ -262,7 +260,11 @@ function bindSet(
 
 /** SET (a, b) = (x, y): each column has a reference into one shared row. */
 function multiAssignValue(node: Node): Node {
-    const reference = node.MultiAssignRef as {readonly source?: Node; readonly colno?: number; readonly ncolumns?: number};
+    const reference = node.MultiAssignRef as {
+        readonly source?: Node;
+        readonly colno?: number;
+        readonly ncolumns?: number;
+    };
     if (tagOf(node) !== 'MultiAssignRef') return node;
     const values = as(reference.source, 'RowExpr')?.args;
     const value = values?.[(reference.colno ?? 0) - 1];

@@ -22,8 +22,7 @@ export function resolveOperator(state: StatementState, name: string, actual: rea
     const candidates = operatorsNamed(name)
         .filter((o) => (o.left === 0) === (actual.length === 1))
         .map((o) => ({args: o.left === 0 ? [o.right] : [o.left, o.right], result: o.result}));
-    const chosen =
-        exact(state, candidates, actual) ?? select(state, matching(state, candidates, actual), actual);
+    const chosen = exact(state, candidates, actual) ?? select(state, matching(state, candidates, actual), actual);
     return settle(state, chosen, actual);
 }
 

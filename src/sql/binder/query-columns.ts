@@ -53,7 +53,10 @@ function isPlainSelect(query: BoundQuery): query is BoundSelect {
 function castTargets(query: BoundSelect, types: readonly TypeRef[]): BoundSelect {
     return {
         ...query,
-        targets: query.targets.map((target, i) => ({...target, expr: castTo(target.expr, types[i] ?? target.expr.type)})),
+        targets: query.targets.map((target, i) => ({
+            ...target,
+            expr: castTo(target.expr, types[i] ?? target.expr.type),
+        })),
         columns: castOutput(query.columns, types),
     };
 }

@@ -76,6 +76,13 @@ export class QueryScope {
         return this.ctes.get(name) ?? this.parent?.cte(name);
     }
 
+    /** This scope and those around it. */
+    #outward(): readonly QueryScope[] {
+        const scopes: QueryScope[] = [this];
+        for (let {parent} = this; parent !== undefined; parent = parent.parent) scopes.push(parent);
+        return scopes;
+    }
+
     #visible(): readonly NamespaceItem[] {
         return this.items.filter((item) => {
             if (!item.lateralOnly) return true;
@@ -88,7 +95,7 @@ export class QueryScope {
     /** An unqualified name. */
     findColumn(name: string): Expr | undefined {
         let level = 0;
-        for (let scope: QueryScope | undefined = this; scope !== undefined; scope = scope.parent) {
+        for (const scope of this.#outward()) {
             const column = scope.#columnHere(name);
             if (column !== undefined) return shiftLevels(column.expr, level);
             if (!scope.transparent) level++;
@@ -122,7 +129,7 @@ export class QueryScope {
 
     relation(schema: string | undefined, name: string): {item: NamespaceItem; level: number} {
         let level = 0;
-        for (let scope: QueryScope | undefined = this; scope !== undefined; scope = scope.parent) {
+        for (const scope of this.#outward()) {
             const matches = scope
                 .#visible()
                 .filter((item) => item.alias === name && (schema === undefined || item.schema === schema));
@@ -160,13 +167,13 @@ export class QueryScope {
 
     #sourceOf(expr: Expr): Source | undefined {
         if (expr.kind !== 'column') return undefined;
-        let scope: QueryScope | undefined = this;
-        for (let level = expr.level; level > 0; ) {
-            if (scope?.transparent !== true) level--;
-            scope = scope?.parent;
+        let level = expr.level;
+        for (const scope of this.#outward()) {
+            if (scope.transparent) continue;
+            if (level === 0) return scope.sources[expr.source];
+            level--;
         }
-        while (scope?.transparent === true) scope = scope.parent;
-        return scope?.sources[expr.source];
+        return undefined;
     }
 }
 
@@ -181,7 +188,12 @@ function columnOf(item: NamespaceItem, name: string): ScopeColumn | undefined {
 /** Columns of a source that is not a table, with the names that an alias list may change. */
 export function sourceColumns(
     source: number,
-    columns: readonly {readonly name: string; readonly type: TypeRef; readonly tableOid: number; readonly attnum: number}[],
+    columns: readonly {
+        readonly name: string;
+        readonly type: TypeRef;
+        readonly tableOid: number;
+        readonly attnum: number;
+    }[],
     names: readonly string[],
 ): ScopeColumn[] {
     if (names.length > columns.length) throw new Unsupported('too many column aliases');

@@ -326,4 +326,3 @@ export function sortByOutput(
         return sortKey(state, sort, expr);
     });
 }
-

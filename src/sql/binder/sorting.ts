@@ -27,8 +27,7 @@ export function sortKey(state: StatementState, sort: SortBy, expr: Expr): SortKe
     if (!isSortable(state, expr.type.oid)) throw new Unsupported('ORDER BY a type without order');
     const descending = sort.sortby_dir === 'SORTBY_DESC';
     const nulls = sort.sortby_nulls;
-    const nullsFirst =
-        nulls === 'SORTBY_NULLS_FIRST' ? true : nulls === 'SORTBY_NULLS_LAST' ? false : descending;
+    const nullsFirst = nulls === 'SORTBY_NULLS_FIRST' ? true : nulls === 'SORTBY_NULLS_LAST' ? false : descending;
     return {expr, descending, nullsFirst};
 }
 

@@ -21,8 +21,7 @@ export function bindTypeName(state: StatementState, name: TypeName): TypeRef {
     if (last === undefined || parts.length > 2) throw new Unsupported('type name');
     const schema = parts.length === 2 ? parts[0] : undefined;
     const builtin = schema === undefined || schema === 'pg_catalog' ? builtinTypeNamed(last) : undefined;
-    const oid =
-        builtin?.oid ?? state.context.types.byName(schema === undefined ? last : `${schema}.${last}`)?.oid;
+    const oid = builtin?.oid ?? state.context.types.byName(schema === undefined ? last : `${schema}.${last}`)?.oid;
     if (oid === undefined) throw new Unsupported(`type ${last}`);
     const modifiers = (name.typmods ?? []).map((node) => as(node, 'A_Const')?.ival?.ival ?? zero(node));
     const typmod = modifiers.length === 0 ? -1 : typmodOf(oid, modifiers);

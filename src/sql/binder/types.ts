@@ -149,9 +149,7 @@ export function commonType(state: StatementState, oids: readonly number[]): numb
         if (chosen !== OID.unknown && nextKind.category !== category) return undefined;
         const better =
             chosen === OID.unknown ||
-            (!preferred &&
-                canCoerce(state, chosen, next, 'implicit') &&
-                !canCoerce(state, next, chosen, 'implicit'));
+            (!preferred && canCoerce(state, chosen, next, 'implicit') && !canCoerce(state, next, chosen, 'implicit'));
         if (better) {
             chosen = next;
             ({category, preferred} = nextKind);

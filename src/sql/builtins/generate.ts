@@ -8,7 +8,7 @@
 import {writeFileSync} from 'node:fs';
 
 export interface CatalogQuery {
-    query<Row>(sql: string): Promise<{readonly rows: readonly Row[]}>;
+    query(sql: string): Promise<{readonly rows: readonly unknown[]}>;
 }
 
 /** Function, aggregate and window function names that the binder resolves. Anything else is `Unsupported`. */
@@ -81,7 +81,12 @@ const TYPES_SQL = `
     order by oid`;
 
 const FILES = [
-    {file: 'operators.ts', name: 'OPERATORS', sql: OPERATORS_SQL, layout: 'name left right result; left - for a prefix operator'},
+    {
+        file: 'operators.ts',
+        name: 'OPERATORS',
+        sql: OPERATORS_SQL,
+        layout: 'name left right result; left - for a prefix operator',
+    },
     {
         file: 'functions.ts',
         name: 'FUNCTIONS',
@@ -109,7 +114,7 @@ const FILES = [
 export async function renderBuiltins(catalog: CatalogQuery): Promise<Map<string, string>> {
     const files = new Map<string, string>();
     for (const {file, name, sql, layout} of FILES) {
-        const {rows} = await catalog.query<{line: string}>(sql);
+        const rows = (await catalog.query(sql)).rows as readonly {readonly line: string}[];
         const header = `/**\n * Made by generate.ts from PostgreSQL's pg_catalog; never edited by hand.\n * A line: ${layout}.\n */\n`;
         const lines = rows.map((row) => row.line.replaceAll('\\', '\\\\').replaceAll('`', '\\`'));
         files.set(file, `${header}export const ${name} = \`\n${lines.join('\n')}\n\`;\n`);

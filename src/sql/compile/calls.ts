@@ -31,12 +31,13 @@ export function baseCallOf(expr: FunctionExpr, scope: CompileScope): Evaluate | 
     const compiled = expr.args.map((arg) => compileNode(arg, scope));
     return (frame) => {
         const values: Datum[] = [];
+        let hasNull = false;
         for (const arg of compiled) {
             const value = arg(frame);
-            if (value === null) return null;
+            if (value === null) hasNull = true;
             values.push(value);
         }
-        return call(values, frame.context);
+        return hasNull ? null : call(values, frame.context);
     };
 }
 
@@ -107,7 +108,7 @@ const SPECIAL: Readonly<Record<string, Compile>> = {
         return (frame) => {
             const text = between(frame);
             if (text === null) return null;
-            const values = args.map((arg) => arg(frame)).filter((value) => value !== null);
+            const values = args.map((arg) => arg(frame) as string | null).filter((value) => value !== null);
             return values.join(text as string);
         };
     },
@@ -145,4 +146,3 @@ function quoteNullable(expr: FunctionExpr, scope: CompileScope): Evaluate {
         return value === null ? 'NULL' : quote([value], frame.context);
     };
 }
-

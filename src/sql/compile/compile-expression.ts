@@ -78,9 +78,7 @@ export function compileNode(expr: Expr, scope: CompileScope): Evaluate {
         case 'case':
             return compileCase(expr, scope);
         case 'coalesce':
-            return compileCoalesce(
-                expr.args.map((arg) => compileNode(arg, scope)),
-            );
+            return compileCoalesce(expr.args.map((arg) => compileNode(arg, scope)));
         case 'greatest':
         case 'least':
             return compileGreatest(expr.args, expr.kind === 'least', scope);
@@ -143,21 +141,19 @@ function compileColumn(expr: ColumnExpr, scope: CompileScope): Evaluate {
     if (expr.source !== 0 && expr.source !== 1) throw new Unsupported('more than two sources');
     const second = expr.source === 1;
     const {column} = expr;
-    if (column === SYSTEM_COLUMNS._seq.attnum) {
+    if (column === SYSTEM_COLUMNS['_seq'].attnum) {
         return second
             ? (frame) => (frame.row1 === null ? null : BigInt(frame.row1.seq))
             : (frame) => (frame.row0 === null ? null : BigInt(frame.row0.seq));
     }
-    if (column === SYSTEM_COLUMNS._updated.attnum) {
+    if (column === SYSTEM_COLUMNS['_updated'].attnum) {
         const micros = (nanos: bigint): bigint => nanos / NANOS_PER_MICRO - EPOCH_2000_MICROS;
         return second
             ? (frame) => (frame.row1 === null ? null : micros(frame.row1.updatedNs))
             : (frame) => (frame.row0 === null ? null : micros(frame.row0.updatedNs));
     }
     const index = columnIndex(expr, scope);
-    return second
-        ? (frame) => frame.row1?.values[index] ?? null
-        : (frame) => frame.row0?.values[index] ?? null;
+    return second ? (frame) => frame.row1?.values[index] ?? null : (frame) => frame.row0?.values[index] ?? null;
 }
 
 /** Place of a column in RowVersion.values. */
@@ -177,14 +173,15 @@ function compileOperator(expr: OperatorExpr, scope: CompileScope): Evaluate {
             return value === null ? null : unary(value, frame.context);
         };
     }
-    if (expr.op === '~' || expr.op === '!~') return compileRegularExpression(expr.op === '!~', expr.left, expr.right, scope);
+    if (expr.op === '~' || expr.op === '!~')
+        return compileRegularExpression(expr.op === '!~', expr.left, expr.right, scope);
     const left = compileNode(expr.left, scope);
     const apply = binaryOperator(expr.op, expr.left, expr.right, scope);
     return (frame) => {
+        // Both sides are evaluated before either is tested for NULL, as PostgreSQL does: the right one may raise.
         const a = left(frame);
-        if (a === null) return null;
         const b = right(frame);
-        return b === null ? null : apply(a, b, frame);
+        return a === null || b === null ? null : apply(a, b, frame);
     };
 }
 
@@ -367,10 +364,10 @@ function compileScalarArray(op: string, any: boolean, left: Expr, array: Expr, s
     const a = compileNode(left, scope);
     const b = compileNode(array, scope);
     return (frame) => {
+        const value = a(frame);
         const list = b(frame) as PgArray | null;
         if (list === null) return null;
         if (list.elements.length === 0) return !any;
-        const value = a(frame);
         if (value === null) return null;
         let unknown = false;
         for (const each of list.elements) {

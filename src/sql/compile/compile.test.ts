@@ -13,6 +13,7 @@ import {startOracle} from '../testing/oracle.ts';
 import {compileExpression, compilePredicate, isVolatile} from './compile-expression.ts';
 import type {EvaluationContext} from './evaluation.ts';
 import {EXPRESSIONS, VALUES_SCHEMA, randomExpression} from './expressions.corpus.ts';
+import {lowerCase, upperCase} from './letter-case.ts';
 import type {CompileScope, Frame} from './scope.ts';
 
 let oracle: Oracle;
@@ -130,14 +131,14 @@ test('expressions of every form give what PostgreSQL gives on every row', async 
 });
 
 test('random expressions give what PostgreSQL gives', async () => {
-    let state = 12345;
+    let state = 12_345;
     const random = (): number => {
         state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
         return state / 4_294_967_296;
     };
     const differences: string[] = [];
     let compiled = 0;
-    for (let i = 0; i < 1500; i++) {
+    for (let i = 0; i < 3000; i++) {
         const sql = randomExpression(random);
         const row = Math.floor(random() * rows.length);
         const got = ours(sql, rows[row] ?? []);
@@ -147,7 +148,19 @@ test('random expressions give what PostgreSQL gives', async () => {
         if (got !== wanted) differences.push(`${sql}  row ${row + 1}: ours ${got}, PostgreSQL ${wanted}`);
     }
     expect(differences.slice(0, 20).join('\n')).toBe('');
-    expect(compiled).toBeGreaterThan(1000);
+    expect(compiled).toBeGreaterThan(2000);
+});
+
+test('every character has the case that PostgreSQL gives it', async () => {
+    const {rows: characters} = await oracle.postgres.query<{code: number; lower: string; upper: string}>(
+        `select code, lower('-' || chr(code)) as lower, upper('-' || chr(code)) as upper
+         from generate_series(1, 131071) code where code not between 55296 and 57343`,
+    );
+    const wrong = characters.filter(({code, lower, upper}) => {
+        const text = `-${String.fromCodePoint(code)}`;
+        return lowerCase(text) !== lower || upperCase(text) !== upper;
+    });
+    expect(wrong).toEqual([]);
 });
 
 test('system columns come from the row version', () => {

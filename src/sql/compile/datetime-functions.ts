@@ -33,12 +33,8 @@ import {define, defineIn, infix, prefix} from './registry.ts';
 infix<bigint, Interval>('+', 'timestamp', 'interval', (a, b) => addToTimestamp(a, b));
 infix<Interval, bigint>('+', 'interval', 'timestamp', (a, b) => addToTimestamp(b, a));
 infix<bigint, Interval>('-', 'timestamp', 'interval', (a, b) => subtractFromTimestamp(a, b));
-infix<bigint, Interval>('+', 'timestamptz', 'interval', (a, b, {settings}) =>
-    addToTimestamptz(a, b, zoneOf(settings)),
-);
-infix<Interval, bigint>('+', 'interval', 'timestamptz', (a, b, {settings}) =>
-    addToTimestamptz(b, a, zoneOf(settings)),
-);
+infix<bigint, Interval>('+', 'timestamptz', 'interval', (a, b, {settings}) => addToTimestamptz(a, b, zoneOf(settings)));
+infix<Interval, bigint>('+', 'interval', 'timestamptz', (a, b, {settings}) => addToTimestamptz(b, a, zoneOf(settings)));
 infix<bigint, Interval>('-', 'timestamptz', 'interval', (a, b, {settings}) =>
     subtractFromTimestamptz(a, b, zoneOf(settings)),
 );

@@ -15,7 +15,8 @@ export function fastOperator(expr: OperatorExpr, scope: CompileScope): Evaluate 
     if (left?.kind !== 'column' || left.level !== 0 || left.source !== 0 || left.column < 0) return undefined;
     if (left.type.oid !== OID.int4 || right.type.oid !== OID.int4) return undefined;
     const index = columnIndex(left, scope);
-    if (right.kind === 'const') return typeof right.value === 'number' ? withConstant(op, index, right.value) : undefined;
+    if (right.kind === 'const')
+        return typeof right.value === 'number' ? withConstant(op, index, right.value) : undefined;
     return right.kind === 'param' ? withParameter(op, index, right) : undefined;
 }
 
@@ -55,7 +56,11 @@ function withConstant(op: string, index: number, constant: number): Evaluate | u
     }
 }
 
-function withParameter(op: string, index: number, {index: parameter}: Extract<Expr, {kind: 'param'}>): Evaluate | undefined {
+function withParameter(
+    op: string,
+    index: number,
+    {index: parameter}: Extract<Expr, {kind: 'param'}>,
+): Evaluate | undefined {
     switch (op) {
         case '=':
             return (frame) => {

@@ -8,7 +8,7 @@
 import {PgError} from '../../../catalog/errors.ts';
 import {OID} from '../../../catalog/types/oids.ts';
 import {DEFAULT_OUTPUT_SETTINGS} from '../../../catalog/types/settings.ts';
-import type {BoolExpr, CastExpr, ConstExpr, Expr} from '../bound.ts';
+import type {BoolExpr, CaseExpr, CastExpr, CoalesceExpr, ConstExpr, Expr} from '../bound.ts';
 import {Unsupported} from '../bound.ts';
 import {functionsNamed} from '../builtins/catalog.ts';
 import type {EvaluationContext} from './evaluation.ts';
@@ -18,18 +18,18 @@ type Compile = (expr: Expr, scope: CompileScope) => Evaluate;
 
 /** Functions that are called with NULL arguments. */
 const NOT_STRICT = new Set(['concat', 'concat_ws', 'num_nulls', 'num_nonnulls', 'quote_nullable', 'grouping']);
-/** Types whose conversion reads the session's settings. */
-const SETTINGS_TYPES = new Set<number>([
+/** Types that are read and written by the session's settings, and those whose arithmetic is in its time zone. */
+const PRINTED_BY_SETTINGS = new Set<number>([
     OID.date,
     OID.time,
-    OID.timetz,
     OID.timestamp,
-    OID.timestamptz,
     OID.interval,
     OID.float4,
     OID.float8,
     OID.bytea,
 ]);
+const ZONED = new Set<number>([OID.timestamptz, OID.timetz]);
+const TEXTS = new Set<number>([OID.text, OID.varchar, OID.bpchar, OID.name]);
 
 export function fold(expr: Expr, scope: CompileScope, compile: Compile): Expr {
     const again = (child: Expr): Expr => fold(child, scope, compile);
@@ -48,7 +48,8 @@ export function fold(expr: Expr, scope: CompileScope, compile: Compile): Expr {
             const overloads = functionsNamed(expr.name);
             const isStrict = !NOT_STRICT.has(expr.name) && overloads.length > 0;
             if (isStrict && args.some(isNull)) return nullOf(expr);
-            const isImmutable = overloads.length > 0 && overloads.every((f) => f.volatility === 'i');
+            const own = overloads.find((f) => f.args.every((oid, i) => oid === args[i]?.type.oid));
+            const isImmutable = own?.volatility === 'i';
             const isConstant = isImmutable && args.every((arg) => arg.kind === 'const') && !touchesSettings(args);
             return isConstant ? evaluate(folded, scope, compile) : folded;
         }
@@ -67,25 +68,41 @@ export function fold(expr: Expr, scope: CompileScope, compile: Compile): Expr {
         case 'or':
             return foldLogic(expr, expr.args.map(again));
         case 'case':
-            return {
-                ...expr,
-                whens: expr.whens.map(({condition, result}) => ({condition: again(condition), result: again(result)})),
-                otherwise: expr.otherwise === null ? null : again(expr.otherwise),
-            };
+            return foldCase(expr, again);
         case 'coalesce':
+            return foldCoalesce(expr, again);
         case 'greatest':
-        case 'least':
-            return {...expr, args: expr.args.map(again)};
+        case 'least': {
+            const folded = {...expr, args: expr.args.map(again)};
+            return evaluateWhen(folded.args, folded, scope, compile);
+        }
         case 'isnull':
-        case 'booltest':
-            return {...expr, arg: again(expr.arg)};
+        case 'booltest': {
+            const folded = {...expr, arg: again(expr.arg)};
+            return evaluateWhen([folded.arg], folded, scope, compile);
+        }
         case 'distinct':
-        case 'nullif':
-            return {...expr, left: again(expr.left), right: again(expr.right)};
-        case 'in':
-            return {...expr, arg: again(expr.arg), list: expr.list.map(again)};
-        case 'like':
-            return {...expr, arg: again(expr.arg), pattern: again(expr.pattern)};
+        case 'nullif': {
+            const folded = {...expr, left: again(expr.left), right: again(expr.right)};
+            return evaluateWhen([folded.left, folded.right], folded, scope, compile);
+        }
+        case 'in': {
+            const folded = {...expr, arg: again(expr.arg), list: expr.list.map(again)};
+            return evaluateWhen([folded.arg, ...folded.list], folded, scope, compile);
+        }
+        case 'scalararray': {
+            const folded = {...expr, left: again(expr.left), array: again(expr.array)};
+            return evaluateWhen([folded.left, folded.array], folded, scope, compile);
+        }
+        case 'array': {
+            const folded = {...expr, elements: expr.elements.map(again)};
+            return evaluateWhen(folded.elements, folded, scope, compile);
+        }
+        case 'like': {
+            const folded = {...expr, arg: again(expr.arg), pattern: again(expr.pattern)};
+            if (isNull(folded.arg) || isNull(folded.pattern)) return nullOf(expr);
+            return expr.escape === null ? evaluateWhen([folded.arg, folded.pattern], folded, scope, compile) : folded;
+        }
         default:
             return expr;
     }
@@ -98,6 +115,40 @@ function foldLogic(expr: BoolExpr, args: readonly Expr[]): Expr {
     return decided ?? {...expr, args};
 }
 
+/** Branches that can never be taken are not folded, so a division by zero in them raises nothing. */
+function foldCase(expr: CaseExpr, again: (child: Expr) => Expr): Expr {
+    const whens: {condition: Expr; result: Expr}[] = [];
+    for (const when of expr.whens) {
+        const condition = again(when.condition);
+        if (condition.kind === 'const' && condition.value !== true) continue;
+        const result = again(when.result);
+        if (condition.kind === 'const') {
+            return whens.length === 0 ? result : {...expr, whens, otherwise: result};
+        }
+        whens.push({condition, result});
+    }
+    const otherwise = expr.otherwise === null ? null : again(expr.otherwise);
+    return whens.length === 0 ? (otherwise ?? nullOf(expr)) : {...expr, whens, otherwise};
+}
+
+function foldCoalesce(expr: CoalesceExpr, again: (child: Expr) => Expr): Expr {
+    const args: Expr[] = [];
+    for (const arg of expr.args) {
+        const folded = again(arg);
+        if (isNull(folded)) continue;
+        args.push(folded);
+        if (folded.kind === 'const') break;
+    }
+    const [first] = args;
+    if (first === undefined) return nullOf(expr);
+    return args.length === 1 ? first : {...expr, args};
+}
+
+function evaluateWhen(parts: readonly Expr[], folded: Expr, scope: CompileScope, compile: Compile): Expr {
+    const isConstant = parts.every((part) => part.kind === 'const') && !touchesSettings(parts);
+    return isConstant ? evaluate(folded, scope, compile) : folded;
+}
+
 function isNull(expr: Expr): boolean {
     return expr.kind === 'const' && expr.value === null;
 }
@@ -106,8 +157,11 @@ function nullOf(expr: Expr): ConstExpr {
     return {kind: 'const', type: expr.type, value: null};
 }
 
+/** With text among the types, another one may be printed or read. */
 function touchesSettings(exprs: readonly (Expr | null)[]): boolean {
-    return exprs.some((expr) => expr !== null && SETTINGS_TYPES.has(expr.type.oid));
+    const oids = exprs.flatMap((expr) => (expr === null ? [] : [expr.type.oid]));
+    if (oids.some((oid) => ZONED.has(oid))) return true;
+    return oids.some((oid) => TEXTS.has(oid)) && oids.some((oid) => PRINTED_BY_SETTINGS.has(oid));
 }
 
 function evaluate(expr: Expr, scope: CompileScope, compile: Compile): Expr {

@@ -27,14 +27,12 @@ export function oid(word: TypeWord): number {
 }
 
 /** A prefix operator. */
-export function prefix<A extends Datum>(
-    op: string,
-    type: TypeWord,
-    evaluate: (value: A, context: EvaluationContext) => Datum,
-): void {
-    unaries.set(`${op} ${oid(type)}`, evaluate as unknown as Unary);
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller states the representation
+export function prefix<A extends Datum>(op: string, type: TypeWord, evaluate: (value: A) => Datum): void {
+    unaries.set(`${op} ${oid(type)}`, (value) => evaluate(value as A));
 }
 
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller states the representation
 export function infix<A extends Datum, B extends Datum>(
     op: string,
     left: TypeWord,
@@ -45,6 +43,7 @@ export function infix<A extends Datum, B extends Datum>(
 }
 
 /** `lower(text)` is `define('lower', ['text'], …)`. Arguments arrive spread. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller states the representation
 export function define<Args extends readonly Datum[]>(
     name: string,
     types: readonly TypeWord[],
@@ -54,6 +53,7 @@ export function define<Args extends readonly Datum[]>(
 }
 
 /** A function that needs the session. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller states the representation
 export function defineIn<Args extends readonly Datum[]>(
     name: string,
     types: readonly TypeWord[],

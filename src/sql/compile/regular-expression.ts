@@ -20,7 +20,8 @@ const PATTERN_LENGTH_MAX = 100;
 const NESTED_REPEAT = /\)[*+]/;
 
 export function compileRegularExpression(negated: boolean, left: Expr, right: Expr, scope: CompileScope): Evaluate {
-    if (right.kind !== 'const' || typeof right.value !== 'string') throw new Unsupported('pattern that is not constant');
+    if (right.kind !== 'const' || typeof right.value !== 'string')
+        throw new Unsupported('pattern that is not constant');
     const pattern = right.value;
     if (pattern.length > PATTERN_LENGTH_MAX || !SAFE.test(pattern) || NESTED_REPEAT.test(pattern)) {
         throw new Unsupported('regular expression');

@@ -19,7 +19,7 @@ infix<string, string>('^@', 'text', 'text', (a, b) => a.startsWith(b));
 
 /** Code points; an array only when the text needs it. */
 function characters(text: string): string | string[] {
-    return SURROGATES.test(text) ? [...text] : text;
+    return SURROGATES.test(text) ? Array.from(text) : text;
 }
 
 function slice(text: string, from: number, to: number): string {
@@ -53,20 +53,19 @@ function substring(text: string, start: number, length: number): string {
 }
 
 define<[string, number]>('left', ['text', 'int4'], (text, count) =>
-    slice(text, 0, count < 0 ? Math.max(characterLength(text) + count, 0) : count),
-);
+    slice(text, 0, count < 0 ? Math.max(characterLength(text) + count, 0) : count));
 define<[string, number]>('right', ['text', 'int4'], (text, count) => {
     const length = characterLength(text);
     return slice(text, count < 0 ? Math.min(-count, length) : Math.max(length - count, 0), length);
 });
 
 define<[string, string, string]>('replace', ['text', 'text', 'text'], (text, from, to) =>
-    from === '' ? text : text.split(from).join(to),
-);
+    from === '' ? text : text.split(from).join(to));
 define<[string, string, string]>('translate', ['text', 'text', 'text'], (text, from, to) => {
-    const targets = [...to];
+    const targets = Array.from(to);
     const map = new Map<string, string>();
-    for (const [i, character] of [...from].entries()) if (!map.has(character)) map.set(character, targets[i] ?? '');
+    for (const [i, character] of Array.from(from).entries())
+        if (!map.has(character)) map.set(character, targets[i] ?? '');
     let result = '';
     for (const character of text) result += map.get(character) ?? character;
     return result;
@@ -75,7 +74,7 @@ define<[string, string, string]>('translate', ['text', 'text', 'text'], (text, f
 function trimmer(left: boolean, right: boolean): (text: string, set: string) => string {
     return (text, set) => {
         const wanted = new Set(set);
-        const all = [...text];
+        const all = Array.from(text);
         let from = 0;
         let to = all.length;
         if (left) while (from < to && wanted.has(all[from] ?? '')) from++;
@@ -108,21 +107,22 @@ define<[string, number]>('repeat', ['text', 'int4'], (text, count) => {
     requireLength(Buffer.byteLength(text) * count);
     return text.repeat(count);
 });
-define<[string]>('reverse', ['text'], (text) => [...text].reverse().join(''));
+define<[string]>('reverse', ['text'], (text) => Array.from(text).reverse().join(''));
 
 function requireLength(bytes: number): void {
     if (bytes > TEXT_BYTES_MAX) throw new PgError('54000', 'requested length too large');
 }
 
 function pad(text: string, length: number, fill: string, atLeft: boolean): string {
-    const all = [...text];
+    const all = Array.from(text);
     const wanted = Math.max(length, 0);
     if (all.length >= wanted) return all.slice(0, wanted).join('');
-    const filler = [...fill];
+    const filler = Array.from(fill);
     if (filler.length === 0) return text;
     requireLength(wanted * 4);
     const missing = wanted - all.length;
-    const repeated = fill.repeat(Math.floor(missing / filler.length)) + filler.slice(0, missing % filler.length).join('');
+    const repeated =
+        fill.repeat(Math.floor(missing / filler.length)) + filler.slice(0, missing % filler.length).join('');
     return atLeft ? repeated + text : text + repeated;
 }
 for (const [name, atLeft] of [

@@ -67,7 +67,8 @@ async function describe(postgres: PGlite, sql: string): Promise<Description | un
         for (const message of [protocol.serialize.parse({text: sql}), protocol.serialize.describe({type: 'S'})]) {
             const {messages} = await postgres.execProtocol(message, {throwOnError: true});
             for (const answer of messages) {
-                if (answer instanceof protocol.messages.ParameterDescriptionMessage) parameters.push(...answer.dataTypeIDs);
+                if (answer instanceof protocol.messages.ParameterDescriptionMessage)
+                    parameters.push(...answer.dataTypeIDs);
                 if (!(answer instanceof protocol.messages.RowDescriptionMessage)) continue;
                 for (const field of answer.fields) {
                     columns.push({
@@ -118,8 +119,8 @@ async function readTables(postgres: PGlite): Promise<Map<string, TableDescriptor
                 ttlMs: undefined,
                 flushPolicy: undefined,
                 compression: 'none',
-            } as unknown as TableDescriptor['options'],
-        } as TableDescriptor);
+            },
+        });
     }
     return tables;
 }

@@ -1,0 +1,206 @@
+/**
+ * Live queries joined to the database: compiles what sessions ask for, takes snapshots, keeps the change log for those
+ * that resume, and the LISTEN "SELECT …" of each session.
+ *
+ * What must stay true: a snapshot holds every commit up to its `seq` and none after; the change log is bounded by
+ * `live_retention` and by bytes, and begins with the first live query of the process, so that a server without live
+ * queries pays nothing for it.
+ */
+import {PgError} from '../../catalog/errors.ts';
+import type {Database} from '../database.ts';
+import type {StatementContext} from '../exec/statement-context.ts';
+import {Unsupported} from '../sql/bound.ts';
+import type {SubscribeOptions} from '../sql/own-statements/own-statement.ts';
+import type {Node} from '../sql/nodes.ts';
+import {ChannelSink} from './channel-sink.ts';
+import {errorEvent} from './live-event.ts';
+import {ChangeLog} from './change-log.ts';
+import {LiveCompiler} from './live-compiler.ts';
+import {DEFAULT_LIVE_LIMITS, LiveQueries, type LiveQueryInfo} from './live-queries.ts';
+import {type LivePlan, prepareLivePlan} from './live-plan.ts';
+import {takeSnapshot} from './live-snapshot.ts';
+import type {LiveSink, Subscription} from './subscription.ts';
+
+export interface LiveQueryText {
+    readonly text: string;
+    readonly tree: Node;
+}
+
+/** LISTEN "SELECT …", checked and ready to begin. */
+export interface LiveListener {
+    /** Rejects with what keeps it from opening. */
+    now(): Promise<void>;
+    /** At commit: what keeps it from opening comes as an error event. */
+    soon(): void;
+}
+
+export class LiveService {
+    readonly #database: Database;
+    readonly #queries: LiveQueries;
+    readonly #log: ChangeLog;
+    /** Who opens the query in hand: set around the synchronous start of `subscribe`. */
+    readonly #contexts = new WeakMap<LivePlan, StatementContext>();
+    /** Session → channel → its subscription, or null while it opens. */
+    readonly #channels = new Map<number, Map<string, Subscription | null>>();
+
+    constructor(database: Database) {
+        this.#database = database;
+        const {settings, committer} = database;
+        this.#log = new ChangeLog(committer, settings.liveRetentionMs, () => Date.now());
+        this.#queries = new LiveQueries({
+            feed: committer,
+            clock: {nowMs: () => Date.now()},
+            limits: {...DEFAULT_LIVE_LIMITS, liveQueueBytesMax: settings.liveQueueBytesMax},
+            snapshot: (plan) => takeSnapshot(this.#database, plan, this.#contexts.get(plan)),
+            history: this.#log,
+        });
+    }
+
+    /** @throws PgError 0A000 when the query cannot be kept live, and PostgreSQL's own errors for wrong queries. */
+    plan({text, tree}: LiveQueryText, context: StatementContext): LivePlan {
+        const {identity, output, allUsers} = context;
+        let bound;
+        try {
+            bound = this.#database.planner.bind(tree, [], context);
+        } catch (error) {
+            if (!(error instanceof Unsupported)) throw error;
+            throw new PgError('0A000', `this query cannot be kept live: ${error.message}`, {
+                hint: 'A live query is a filter and a projection over one table.',
+                cause: error,
+            });
+        }
+        const {statement, parameterTypes} = bound;
+        if (statement.kind !== 'select' || bound.rowLock !== null || parameterTypes.length > 0) {
+            throw new PgError('0A000', 'this query cannot be kept live', {
+                hint: 'A live query is a filter and a projection over one table, without parameters and locks.',
+            });
+        }
+        if (allUsers && bound.tables.some((table) => table.options.kind === 'user')) {
+            throw new PgError('0A000', 'a live query of the rows of all users is not supported', {
+                hint: 'RESET tidewire.all_users.',
+            });
+        }
+        const {timeZone, dateStyle, intervalStyle, byteaOutput, extraFloatDigits} = output;
+        const plan = prepareLivePlan({
+            text,
+            select: statement,
+            parameters: [],
+            roleId: identity.roleId,
+            settingsKey: [timeZone, dateStyle, intervalStyle, byteaOutput, extraFloatDigits].join('|'),
+            userKey: [identity.user, identity.sessionUser, context.searchPath.join()].join('|'),
+            compiler: new LiveCompiler(context),
+            types: context.catalog.types,
+        });
+        this.#contexts.set(plan, context);
+        return plan;
+    }
+
+    /** Opens a live query for the context's session. @throws PgError as LiveQueries.subscribe. */
+    async subscribe(
+        plan: LivePlan,
+        options: SubscribeOptions,
+        sink: LiveSink,
+        context: StatementContext,
+    ): Promise<Subscription> {
+        const {processId, identity} = context;
+        this.#log.begin();
+        return await this.#queries.subscribe({
+            plan,
+            subscriber: {sessionId: processId, user: identity.user, roleId: identity.roleId},
+            options,
+            deliver: sink,
+        });
+    }
+
+    listener(channel: string, plan: LivePlan, context: StatementContext): LiveListener {
+        const sink = this.#channelSink(context.processId, channel);
+        return {
+            now: () => this.#listen(channel, plan, sink, context),
+            soon: () => {
+                this.#listen(channel, plan, sink, context).catch((error: unknown) => {
+                    const failure =
+                        error instanceof PgError
+                            ? error
+                            : new PgError('XX000', 'internal error in a live query', {cause: error});
+                    const payload = errorEvent(undefined, failure).json;
+                    const {processId} = context;
+                    this.#database.notifications.post(processId, [{channel, payload, processId}]);
+                });
+            },
+        };
+    }
+
+    async #listen(channel: string, plan: LivePlan, sink: LiveSink, context: StatementContext): Promise<void> {
+        const channels = this.#channelsOf(context.processId);
+        // As LISTEN of a channel that is listened to: nothing more happens.
+        if (channels.has(channel)) return;
+        channels.set(channel, null);
+        try {
+            const subscription = await this.subscribe(plan, {snapshot: false}, sink, context);
+            // UNLISTEN, or the end of the session, while it opened.
+            if (!channels.has(channel)) subscription.close();
+            else if (subscription.state === 'ended') channels.delete(channel);
+            else channels.set(channel, subscription);
+        } catch (error) {
+            channels.delete(channel);
+            throw error;
+        }
+    }
+
+    #channelSink(processId: number, channel: string): LiveSink {
+        const sink = new ChannelSink({hub: this.#database.notifications, sessionId: processId, processId, channel});
+        return {
+            send: (batch) => sink.send(batch),
+            drained: () => sink.drained(),
+            end: (end) => {
+                this.#channels.get(processId)?.delete(channel);
+                sink.end(end);
+            },
+        };
+    }
+
+    #channelsOf(processId: number): Map<string, Subscription | null> {
+        let channels = this.#channels.get(processId);
+        if (channels === undefined) {
+            channels = new Map();
+            this.#channels.set(processId, channels);
+        }
+        return channels;
+    }
+
+    unlisten(processId: number, channel: string): void {
+        const channels = this.#channels.get(processId);
+        const subscription = channels?.get(channel);
+        channels?.delete(channel);
+        subscription?.close();
+    }
+
+    unlistenAll(processId: number): void {
+        for (const channel of [...(this.#channels.get(processId)?.keys() ?? [])]) this.unlisten(processId, channel);
+    }
+
+    list(): LiveQueryInfo[] {
+        return this.#queries.list();
+    }
+
+    kill(id: string): boolean {
+        return this.#queries.kill(id);
+    }
+
+    /** After a commit that altered an enum or a domain. */
+    typesChanged(): void {
+        this.#queries.typesChanged();
+    }
+
+    /** The session is gone. */
+    endSession(processId: number): void {
+        this.#queries.endSession(processId);
+        this.#channels.delete(processId);
+    }
+
+    close(): void {
+        const reason = new PgError('57P01', 'terminating live query because the server stops');
+        this.#queries.endWhere(() => true, reason);
+        this.#log.close();
+    }
+}
