@@ -12,7 +12,7 @@ import type {TableDescriptor} from '../catalog/descriptor.ts';
 import {PgError} from '../catalog/errors.ts';
 import {Twin} from '../catalog/twin/twin.ts';
 import {DataDirectory} from '../storage/data-directory.ts';
-import {HotBatch, HotStore} from '../storage/hot/hot-store.ts';
+import {HotStore} from '../storage/hot/hot-store.ts';
 import {
     catalogRange,
     deletionRange,
@@ -46,9 +46,9 @@ import {fetchColdRow} from './tiers/cold-rows.ts';
 import {HotRows} from './tiers/hot-source.ts';
 import {tableInput} from './tiers/table-inputs.ts';
 import {TableTiers} from './tiers/table-tiers.ts';
-import {Committer, decodeMeta, META_KEY} from './txn/committer.ts';
-import {decodeCommitRecord} from './txn/commit-record.ts';
+import {Committer} from './txn/committer.ts';
 import type {Head} from './txn/head.ts';
+import {recover} from './txn/recovery.ts';
 import {RowCache} from './txn/row-cache.ts';
 import {RowWrites} from './txn/row-writes.ts';
 import {Sequences} from './txn/sequences.ts';
@@ -59,8 +59,6 @@ import {StalePlan} from './txn/waits.ts';
 
 /** LevelDB's block cache: the row cache above it holds the hottest rows decoded. */
 const HOT_CACHE_BYTES = 32 * 1024 * 1024;
-/** Log entries replayed into LevelDB at a time. */
-const REPLAY_BATCH_BYTES = 8 * 1024 * 1024;
 
 export class Database {
     readonly name: string;
@@ -144,7 +142,8 @@ export class Database {
             faults,
         });
         const log = await CommitLog.open(directory.paths.log, {fileBytes: settings.logFileBytes, onFatal: fatal, faults});
-        const state = await recover(hot, log, logger);
+        const {state, replayed} = await recover(hot, log);
+        if (replayed > 0) logger.info({replayed, seq: state.seq}, 'replayed the commit log');
         const catalog = new Catalog();
         catalog.restore(await readCatalog(hot));
         const objects = await FsObjectStore.open(directory.paths.segments);
@@ -315,41 +314,6 @@ function logFaults(chosen: FaultPoint | ''): ((point: string) => void) | undefin
         const named = LOG_FAULTS[point];
         if (named !== undefined) reached(named);
     };
-}
-
-async function recover(
-    hot: HotStore,
-    log: CommitLog,
-    logger: Logger,
-): Promise<{seq: number; nextRowid: number; updatedNs: bigint}> {
-    const meta = hot.getSync(META_KEY);
-    let {nextRowid, updatedNs} = meta === undefined ? {nextRowid: 1, updatedNs: 0n} : decodeMeta(meta);
-    let seq = hot.appliedSeq;
-    let batch = new HotBatch();
-    let entries = 0;
-    const writes: Promise<void>[] = [];
-    await log.replay(hot.appliedSeq, (entry) => {
-        const record = decodeCommitRecord(entry.payload);
-        for (const {key, value} of record.operations) {
-            // The payload's memory is the log reader's: what is kept is copied.
-            if (value === null) batch.delete(Buffer.from(key));
-            else batch.put(Buffer.from(key), Buffer.from(value));
-        }
-        seq = entry.seq;
-        nextRowid = Math.max(nextRowid, record.nextRowid);
-        updatedNs = record.updatedNs > updatedNs ? record.updatedNs : updatedNs;
-        entries++;
-        if (batch.bytes > REPLAY_BATCH_BYTES) {
-            writes.push(hot.write(batch, seq));
-            batch = new HotBatch();
-        }
-    });
-    if (entries > 0) {
-        writes.push(hot.write(batch, seq));
-        await Promise.all(writes);
-        logger.info({entries, seq}, 'replayed the commit log');
-    }
-    return {seq, nextRowid, updatedNs};
 }
 
 async function readCatalog(hot: HotStore): Promise<CatalogRecord[]> {

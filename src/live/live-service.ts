@@ -176,7 +176,7 @@ export class LiveService {
     }
 
     unlistenAll(processId: number): void {
-        for (const channel of [...(this.#channels.get(processId)?.keys() ?? [])]) this.unlisten(processId, channel);
+        for (const channel of this.#channels.get(processId)?.keys() ?? []) this.unlisten(processId, channel);
     }
 
     list(): LiveQueryInfo[] {

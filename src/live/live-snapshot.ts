@@ -21,6 +21,8 @@ import {strict as assert} from 'node:assert';
 import type {LivePlan, LiveRow} from './live-plan.ts';
 import type {LiveSnapshot} from './open-subscription.ts';
 
+const {_seq: seqColumn} = SYSTEM_COLUMNS;
+
 export async function takeSnapshot(
     database: Database,
     plan: LivePlan,
@@ -65,7 +67,8 @@ async function throughVector(
         async function* rows(): AsyncIterable<LiveRow> {
             try {
                 for (let chunk = await result.fetch(); chunk !== null; chunk = await result.fetch()) {
-                    for (const values of chunkDatums(chunk, query.columns, types)) yield liveRow(values, columns, table);
+                    for (const values of chunkDatums(chunk, query.columns, types))
+                        yield liveRow(values, columns, table);
                 }
             } catch (error) {
                 throw unreadable(error);
@@ -92,7 +95,7 @@ function snapshotQuery(
         assert(column !== undefined, 'a column of the plan is in the table');
         return columnExpr(column.attnum, column.name, column.type.oid, column.type.typmod);
     });
-    exprs.push(columnExpr(SYSTEM_COLUMNS._seq.attnum, '_seq', OID.int8));
+    exprs.push(columnExpr(seqColumn.attnum, '_seq', OID.int8));
     exprs.push(columnExpr(UPDATED_NS_ATTNUM, '_updated', OID.int8));
     const select = (where: Expr | null): BoundSelect => ({
         kind: 'select',
@@ -126,11 +129,11 @@ function columnExpr(attnum: number, name: string, oid: number, typmod = -1): Col
 }
 
 function liveRow(cells: readonly Datum[], columns: readonly number[], table: TableDescriptor): LiveRow {
-    const values = new Array<Datum>(table.columns.length).fill(null);
+    const values = table.columns.map((): Datum => null);
     columns.forEach((position, i) => {
         values[position] = cells[i] ?? null;
     });
-    return {seq: Number(cells[columns.length]), updatedNs: BigInt(cells[columns.length + 1] as bigint), values};
+    return {seq: Number(cells[columns.length]), updatedNs: cells[columns.length + 1] as bigint, values};
 }
 
 function unreadable(error: unknown): unknown {

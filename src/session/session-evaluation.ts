@@ -78,6 +78,7 @@ export class SessionEvaluation implements EvaluationContext, DrawnSequences {
         if (this.#session.transaction.isReadOnly) throw readOnlyError('nextval()');
         const sequence = this.#statement.sequenceNamed(name);
         const value = this.#session.database.sequences.next(sequence);
+        this.#dependOnLog();
         this.#current.set(sequence.sequenceId, value);
         this.#last = sequence;
         return value;
@@ -102,10 +103,17 @@ export class SessionEvaluation implements EvaluationContext, DrawnSequences {
         if (this.#session.transaction.isReadOnly) throw readOnlyError('setval()');
         const sequence = this.#statement.sequenceNamed(name);
         this.#session.database.sequences.set(sequence, value, isCalled);
+        this.#dependOnLog();
         if (isCalled) {
             this.#current.set(sequence.sequenceId, value);
         }
         return value;
+    }
+
+    /** A number that is told must never come again: the transaction is answered when the log has it. */
+    #dependOnLog(): void {
+        const {committer, sequences} = this.#session.database;
+        if (sequences.loggedSeq > committer.visibleSeq) this.#session.transaction.write().dependOn(sequences.loggedSeq);
     }
 
     get lastSequenceId(): number | undefined {

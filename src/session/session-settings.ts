@@ -92,7 +92,7 @@ export class SessionSettings {
 
     /** All but who the session acts as, which RESET ALL leaves alone. */
     resetAll(): void {
-        for (const key of [...this.#values.keys()]) {
+        for (const key of this.#values.keys()) {
             if (!ROLE_SETTINGS.has(key)) this.set(key, undefined, false);
         }
     }

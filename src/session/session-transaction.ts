@@ -36,6 +36,7 @@ export class SessionTransaction {
     current: Transaction | null = null;
     ddl: TransactionDdl[] = [];
     #overlay: CatalogView | undefined;
+    #overlayBase = 0;
     #savepoints: SavepointState[] = [];
     #listens: (() => void)[] = [];
     /** Microseconds since 2000-01-01: now() of the transaction. 0 = not fixed yet. */
@@ -51,9 +52,14 @@ export class SessionTransaction {
     }
 
     get catalog(): CatalogView {
-        return (this.#overlay ??= this.ddl.length === 0
-            ? this.#session.database.catalog
-            : this.#session.database.catalog.overlay(this.ddl.map((entry) => entry.change)));
+        const {catalog} = this.#session.database;
+        if (this.ddl.length === 0) return catalog;
+        // What others commit meanwhile is seen beneath the transaction's own changes.
+        if (this.#overlay === undefined || this.#overlayBase !== catalog.version) {
+            this.#overlay = catalog.overlay(this.ddl.map((entry) => entry.change));
+            this.#overlayBase = catalog.version;
+        }
+        return this.#overlay;
     }
 
     write(): Transaction {

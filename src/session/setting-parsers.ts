@@ -27,6 +27,7 @@ export function parseDateStyle(value: string, current: string): string {
     const [currentStyle = 'ISO', currentOrder = 'MDY'] = current.split(', ');
     let style: string | undefined;
     let order: string | undefined;
+    if (value.trim() === '') return current;
     for (const part of value.split(',')) {
         const word = part.trim().replaceAll('"', '').toLowerCase();
         const newStyle = STYLES.find(([pattern]) => pattern.test(word))?.[1];
@@ -47,7 +48,7 @@ export function parseDateStyle(value: string, current: string): string {
 }
 
 function conflicting(value: string): PgError {
-    return invalid('DateStyle', value, 'Conflicting "datestyle" specifications.');
+    return invalid('DateStyle', value, 'Conflicting "DateStyle" specifications.');
 }
 
 let zoneNames: ReadonlyMap<string, string> | undefined;
@@ -59,7 +60,7 @@ export function parseTimeZone(value: string): string {
     if (interval !== null) return offsetName(parseInterval(interval[1] ?? '', value));
     if (/^[+-]?(?:\d+(?:\.\d*)?|\.\d+)$/.test(text)) {
         const seconds = Math.round(Number(text) * 3600);
-        if (Math.abs(seconds) > 168 * 3600) throw invalid('TimeZone', value);
+        if (Math.abs(seconds) > 168 * 3600) throw invalid('TimeZone', value, 'UTC timezone offset is out of range.');
         return offsetName(seconds);
     }
     const zone = findTimeZone(text);
@@ -90,8 +91,8 @@ function spelling(name: string): string {
 }
 
 export function parseExtraFloatDigits(value: string, name: string): string {
-    if (!/^\s*[+-]?\d+\s*$/.test(value)) throw invalid(name, value);
-    const digits = Number(value);
+    if (!/^\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)\s*$/.test(value)) throw invalid(name, value);
+    const digits = Math.round(Number(value));
     if (digits < -15 || digits > 3) {
         throw new PgError('22023', `${digits} is outside the valid range for parameter "${name}" (-15 .. 3)`);
     }

@@ -14,11 +14,11 @@ import type {Head} from '../txn/head.ts';
 import {LockWait, waitForLock} from '../txn/locks.ts';
 import {ColdRow} from '../txn/row-writes.ts';
 import {BEGINNING, type TransactionMark} from '../txn/transaction.ts';
-import {VisibilityWait} from '../txn/waits.ts';
+import {StalePlan, VisibilityWait} from '../txn/waits.ts';
 import type {Session} from './session.ts';
 import type {SessionContextState} from './statement-context.ts';
 
-type Wait = LockWait | ColdRow | VisibilityWait;
+type Wait = LockWait | ColdRow | VisibilityWait | StalePlan;
 
 export function runWithWaits(
     session: Session,
@@ -27,21 +27,22 @@ export function runWithWaits(
     parameters: Parameters,
 ): Awaitable<StartedStatement> {
     const mark = session.transaction.current?.mark() ?? BEGINNING;
-    const turn: Turn = {session, context, plan, parameters, mark};
     // LevelDB is far behind: writers let it catch up.
-    if (plan.writes && session.database.committer.mustWait) return runInTurns(turn, undefined, context.signal);
+    if (plan.writes && session.database.committer.mustWait) {
+        return runInTurns({session, context, plan, parameters, mark}, undefined, context.signal);
+    }
     try {
         const started = plan.start(context, parameters);
         if (!(started instanceof Promise)) return started;
         const {signal} = context;
-        return started.catch((error: unknown) => runInTurns(turn, error, signal));
+        return started.catch((error: unknown) => runInTurns({session, context, plan, parameters, mark}, error, signal));
     } catch (error) {
-        if (isWait(error)) return runInTurns(turn, error, context.signal);
-        throw error;
+        if (!isWait(error)) throw error;
+        return runInTurns({session, context, plan, parameters, mark}, error, context.signal);
     }
 }
 
-interface Turn {
+interface Turns {
     readonly session: Session;
     readonly context: SessionContextState;
     readonly plan: Plan;
@@ -50,12 +51,18 @@ interface Turn {
 }
 
 function isWait(error: unknown): error is Wait {
-    return error instanceof LockWait || error instanceof ColdRow || error instanceof VisibilityWait;
+    return (
+        error instanceof LockWait ||
+        error instanceof ColdRow ||
+        error instanceof VisibilityWait ||
+        error instanceof StalePlan
+    );
 }
 
 /** @param first Why the first turn ended; undefined when there was none. */
-async function runInTurns(turn: Turn, first: unknown, signal: AbortSignal): Promise<StartedStatement> {
-    const {session, context, plan, parameters, mark} = turn;
+async function runInTurns(turns: Turns, first: unknown, signal: AbortSignal): Promise<StartedStatement> {
+    const {session, context, mark} = turns;
+    let {plan, parameters} = turns;
     const fetched: Head[] = [];
     let error = first;
     try {
@@ -65,6 +72,11 @@ async function runInTurns(turn: Turn, first: unknown, signal: AbortSignal): Prom
             if (error !== undefined && !isWait(error)) throw error;
             session.transaction.current?.rollbackTo(mark);
             await settle(session, error, fetched);
+            if (error instanceof StalePlan) {
+                const again = await session.replanRunning(plan);
+                plan = again.plan;
+                parameters = again.parameters ?? parameters;
+            }
             signal.throwIfAborted();
             context.beginStatement();
             try {
@@ -84,9 +96,11 @@ async function settle(session: Session, wait: Wait | undefined, fetched: Head[])
     if (wait instanceof LockWait) {
         await waitForLock(session.transaction.write(), wait.lock, session.settings.milliseconds('lock_timeout'));
     } else if (wait instanceof ColdRow) {
-        wait.head.uses++;
-        fetched.push(wait.head);
-        await database.fetchColdRow(wait.head);
+        const {store, owner, key, keyBytes, evicted} = wait.head;
+        const head = evicted ? store.head(owner, key, keyBytes) : wait.head;
+        head.uses++;
+        fetched.push(head);
+        await database.fetchColdRow(head);
     } else if (wait instanceof VisibilityWait) await committer.whenVisible(wait.seq);
     if (committer.mustWait) await committer.whenApplied(committer.visibleSeq);
 }

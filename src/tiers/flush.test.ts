@@ -243,7 +243,7 @@ describe('rows that are written while they are flushed', () => {
         expect(await db.query(TOTALS)).toEqual([expected]);
     });
 
-    test('totals hold for every reader while writers move value and flushes run', async () => {
+    test('totals hold for every reader while writers move value and flushes and compactions run', async () => {
         await db.close();
         await open({cacheBytes: 200_000});
         await fill(2000);
@@ -282,10 +282,19 @@ describe('rows that are written while they are flushed', () => {
                 reads++;
             }
         };
-        const running = [writer(), writer(), writer(), reader(), reader()];
+        const disturber = async (): Promise<void> => {
+            while (!stop.signal.aborted) {
+                (await db.vector()).mirror.invalidate(1);
+                await new Promise((resolve) => setTimeout(resolve, 7));
+            }
+        };
+        const running = [writer(), writer(), writer(), reader(), reader(), disturber()];
         const failed = Promise.race(running);
         const flushes = (async () => {
-            for (let i = 0; i < 8; i++) await db.flush(LEDGER);
+            for (let i = 0; i < 8; i++) {
+                await db.flush(LEDGER);
+                if (i % 3 === 2) await db.compact(LEDGER);
+            }
         })();
         await Promise.race([flushes, failed]);
         stop.abort();

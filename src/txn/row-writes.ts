@@ -48,7 +48,7 @@ export interface ExistingConflict {
  */
 export function currentRow(transaction: Transaction, head: Head): CurrentRow | null {
     const pending = head.pending;
-    if (head.pinnedSeq > transaction.dependsOnSeq) transaction.dependsOnSeq = head.pinnedSeq;
+    transaction.dependOn(head.pinnedSeq);
     if (pending !== null && head.lockedBy === transaction) {
         return pending.values === null
             ? null
@@ -171,7 +171,7 @@ export class RowWrites {
         if (holder !== null) {
             const head = store.headOfBytes(owner, holder);
             if (!this.#removeExpired(transaction, head)) {
-                if (slot.pinnedSeq > transaction.dependsOnSeq) transaction.dependsOnSeq = slot.pinnedSeq;
+                transaction.dependOn(slot.pinnedSeq);
                 this.#slots.dropUnused(slot);
                 return {head, constraint: index.index.constraint ?? index.index.name};
             }
@@ -197,7 +197,7 @@ export class RowWrites {
             if (head.lockedBy !== transaction) throw new LockWait(head);
             return pending.values !== null;
         }
-        if (head.pinnedSeq > transaction.dependsOnSeq) transaction.dependsOnSeq = head.pinnedSeq;
+        transaction.dependOn(head.pinnedSeq);
         const exists = newest === null ? head.coldSegment !== 0 : !newest.deleted;
         return exists && !this.#removeExpired(transaction, head);
     }

@@ -24,11 +24,17 @@ export interface SequenceState {
 export class Sequences {
     readonly #committer: Committer;
     readonly #states = new Map<number, SequenceState>();
+    #loggedSeq = 0;
     /** Restarted by an open transaction: how they were before. Nothing is logged for them until it commits. */
     readonly #restarts = new Map<number, SequenceState | undefined>();
 
     constructor(committer: Committer) {
         this.#committer = committer;
+    }
+
+    /** Commit that has all numbers given out so far: who is told of one must wait for it, or commit after it. */
+    get loggedSeq(): number {
+        return this.#loggedSeq;
     }
 
     restore(sequenceId: number, lastValue: bigint, isCalled: boolean): void {
@@ -125,7 +131,7 @@ export class Sequences {
     #log(sequenceId: number, value: bigint, isCalled: boolean): void {
         const transaction = new Transaction(0);
         transaction.operations.push(Sequences.operation(sequenceId, value, isCalled));
-        this.#committer.commit(transaction);
+        this.#loggedSeq = this.#committer.commit(transaction);
     }
 }
 

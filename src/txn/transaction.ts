@@ -76,6 +76,11 @@ export class Transaction {
         );
     }
 
+    /** What the transaction has told, or will tell, is true only when this commit is durable. */
+    dependOn(seq: number): void {
+        if (seq > this.dependsOnSeq) this.dependsOnSeq = seq;
+    }
+
     setPending(head: Head, pending: PendingWrite | null): void {
         assert(head.lockedBy === this && !head.evicted, 'rows are written under their lock');
         this.#undo.push({head, pending: head.pending});

@@ -56,7 +56,7 @@ export function makeParser(copy: Pick<CopyFrom, 'target' | 'options'>): CopyPars
     const {table, columns} = copy.target;
     const shape = {table: table.name, columns: columns.map((column) => column.name)};
     if (copy.options.format === 'text') return new TextParser(copy.options, shape);
-    return new CsvParser(copy.options, shape, table.columns.map((column) => column.name));
+    return new CsvParser(copy.options, shape, table);
 }
 
 class CopyFromRun {
@@ -184,13 +184,18 @@ class CopyFromRun {
         const owner = ownerOf(context, table.options.kind);
         const {evaluation} = context;
         return (row) => {
-            const values = new Array<Datum>(table.columns.length).fill(null);
+            const values = table.columns.map((): Datum => null);
             positions.forEach((position, i) => {
                 const value = row[i];
                 values[position] = value === DEFAULT ? this.#writer.defaultOf(position, evaluation) : (value ?? null);
             });
             for (const position of defaulted) values[position] = this.#writer.defaultOf(position, evaluation);
-            const frame: Frame = {row0: pendingVersion(owner, 0, values), row1: null, parameters: [], context: evaluation};
+            const frame: Frame = {
+                row0: pendingVersion(owner, 0, values),
+                row1: null,
+                parameters: [],
+                context: evaluation,
+            };
             return predicate(frame) ? values : undefined;
         };
     }
@@ -205,7 +210,10 @@ function compileWhere(where: string, target: CopyTarget, context: StatementConte
         return compilePredicate(expr, {sources: [{table}], types: context.catalog.types});
     } catch (error) {
         if (!(error instanceof Unsupported)) throw error;
-        throw notSupported(`this WHERE of COPY (${error.message})`, 'COPY into another table and INSERT … SELECT from it.');
+        throw notSupported(
+            `this WHERE of COPY (${error.message})`,
+            'COPY into another table and INSERT … SELECT from it.',
+        );
     }
 }
 

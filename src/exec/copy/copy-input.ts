@@ -70,7 +70,7 @@ function invalidUtf8(bytes: Buffer): PgError {
         at += length;
     }
     const lead = bytes[at] ?? 0;
-    const wanted = lead < 0x80 ? 1 : lead >= 0xf0 && lead < 0xf8 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+    const wanted = lead < 0xc0 || lead >= 0xf8 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
     const shown = [...bytes.subarray(at, Math.min(at + wanted, bytes.length))];
     const hex = shown.map((byte) => `0x${byte.toString(16).padStart(2, '0')}`).join(' ');
     return new PgError('22021', `invalid byte sequence for encoding "UTF8": ${hex}`);

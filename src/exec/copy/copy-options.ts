@@ -198,7 +198,11 @@ function readColumns(name: string, arg: unknown): ColumnChoice {
 function readEncoding(text: string): string {
     const plain = text.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
     if (plain === 'utf8' || plain === 'unicode') return text;
-    if (/^(sqlascii|latin\d+|win\d+|iso8859\d+|euc\w+|sjis|big5|gbk|gb18030|koi8[ru]|uhc|johab|muleinternal)$/.test(plain)) {
+    if (
+        /^(sqlascii|latin\d+|win\d+|iso8859\d+|euc\w+|sjis|big5|gbk|gb18030|koi8[ru]|uhc|johab|muleinternal)$/.test(
+            plain,
+        )
+    ) {
         throw notSupported(`COPY in encoding ${text}`, 'Use UTF8.');
     }
     throw new PgError('22023', 'argument to option "encoding" must be a valid encoding name');
@@ -240,7 +244,8 @@ function check(options: CopyOptions, given: Given, csv: boolean, isFrom: boolean
     if (csv && !isOneByte(quote)) throw new PgError('0A000', 'COPY quote must be a single one-byte character');
     if (csv && delimiter === quote) throw invalid('COPY delimiter and quote must be different');
     needsCsv('ESCAPE', given.escape, csv);
-    if (csv && !isOneByte(options.escape)) throw new PgError('0A000', 'COPY escape must be a single one-byte character');
+    if (csv && !isOneByte(options.escape))
+        throw new PgError('0A000', 'COPY escape must be a single one-byte character');
     needsCsv('FORCE_QUOTE', given.force_quote, csv);
     if (given.force_quote !== undefined && isFrom) throw wrongDirection('FORCE_QUOTE', 'FROM');
     needsCsv('FORCE_NOT_NULL', given.force_not_null, csv);
@@ -289,17 +294,20 @@ function invalid(message: string): PgError {
     return new PgError('22023', message);
 }
 
-/** Which of the copied columns an option names. @throws PgError 42P10 for one that is not copied. */
+/** Which of the copied columns an option names. `table` undefined: a query's. @throws PgError 42703, 42P10. */
 export function chosenColumns(
     choice: ColumnChoice,
     names: readonly string[],
-    tableColumns: readonly string[],
+    table: {readonly name: string; readonly columns: readonly {readonly name: string}[]} | undefined,
     option: string,
 ): boolean[] {
     if (choice === 'all') return names.map(() => true);
     for (const name of choice) {
         if (names.includes(name)) continue;
-        if (!tableColumns.includes(name)) throw new PgError('42703', `column "${name}" does not exist`);
+        if (table?.columns.some((column) => column.name === name) !== true) {
+            const of = table === undefined ? '' : ` of relation "${table.name}"`;
+            throw new PgError('42703', `column "${name}"${of} does not exist`);
+        }
         throw new PgError('42P10', `${option} column "${name}" not referenced by COPY`);
     }
     return names.map((name) => choice.includes(name));

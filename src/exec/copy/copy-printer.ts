@@ -93,8 +93,7 @@ export class CsvPrinter implements CopyPrinter {
 
     #field(value: string, forced: boolean, single: boolean): string {
         // A lone \. would be taken for the end of the data.
-        const quoted =
-            forced || value === this.#null || this.#needsQuote.test(value) || (single && value === '\\.');
+        const quoted = forced || value === this.#null || this.#needsQuote.test(value) || (single && value === '\\.');
         if (!quoted) return value;
         return this.#quote + value.replace(this.#escaped, (char) => this.#escape + char) + this.#quote;
     }

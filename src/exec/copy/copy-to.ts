@@ -4,6 +4,7 @@
  * What must stay true: the query has started, and has met its locks and cold rows, before the first byte is written;
  * a client that does not read slows the query.
  */
+import type {TableDescriptor} from '../../../catalog/descriptor.ts';
 import type {Plan, StartedStatement} from '../plan.ts';
 import {NO_PARAMETERS} from '../plan.ts';
 import type {StatementContext} from '../statement-context.ts';
@@ -11,9 +12,9 @@ import {RowTextWriter} from '../utility/row-text-writer.ts';
 import {chosenColumns, type CopyOptions} from './copy-options.ts';
 import {type CopyPrinter, CsvPrinter, TextPrinter} from './copy-printer.ts';
 
-export function planCopyTo(inner: Plan, options: CopyOptions, tableColumns: readonly string[]): Plan {
+export function planCopyTo(inner: Plan, options: CopyOptions, table: TableDescriptor | undefined): Plan {
     const names = (inner.fields ?? []).map((field) => field.name);
-    const printer = printerFor(options, names, tableColumns);
+    const printer = printerFor(options, names, table);
     return {
         path: 'utility',
         reason: `COPY of rows by the ${inner.path} path: ${inner.reason}`,
@@ -29,9 +30,9 @@ export function planCopyTo(inner: Plan, options: CopyOptions, tableColumns: read
     };
 }
 
-function printerFor(options: CopyOptions, names: readonly string[], tableColumns: readonly string[]): CopyPrinter {
+function printerFor(options: CopyOptions, names: readonly string[], table: TableDescriptor | undefined): CopyPrinter {
     if (options.format === 'text') return new TextPrinter(options);
-    return new CsvPrinter(options, chosenColumns(options.forceQuote, names, tableColumns, 'FORCE_QUOTE'));
+    return new CsvPrinter(options, chosenColumns(options.forceQuote, names, table, 'FORCE_QUOTE'));
 }
 
 async function copyRows(

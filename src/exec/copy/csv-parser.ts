@@ -36,13 +36,17 @@ export class CsvParser implements CopyParser {
     /** A record whose quote is still open. */
     #open: string | undefined;
     #headerDone: boolean;
+    #anyRecord = false;
+    /** Of the record at hand: its first line. */
+    #startLine = 0;
     lineNumber = 0;
 
-    constructor(options: CopyOptions, shape: CopyShape, tableColumns: readonly string[]) {
+    /** `table`: with all its columns, copied or not. */
+    constructor(options: CopyOptions, shape: CopyShape, table: Parameters<typeof chosenColumns>[2]) {
         this.#shape = shape;
         this.#options = options;
         const flags = (choice: CopyOptions['forceNull'], name: string): boolean[] | undefined =>
-            choice.length === 0 ? undefined : chosenColumns(choice, shape.columns, tableColumns, name);
+            choice.length === 0 ? undefined : chosenColumns(choice, shape.columns, table, name);
         this.#forceNotNull = flags(options.forceNotNull, 'FORCE_NOT_NULL');
         this.#forceNull = flags(options.forceNull, 'FORCE_NULL');
         this.#headerDone = options.header === 'none';
@@ -85,17 +89,25 @@ export class CsvParser implements CopyParser {
         if (lastEnded) lines.pop();
         for (let i = 0; i < lines.length; i++) {
             const line = lines[i] as string;
-            this.lineNumber++;
             const quoted = line.includes(quote);
             const wasOpen = this.#open !== undefined;
             const isOpen = quoted || wasOpen ? opensQuote(line, wasOpen, quote, escape) : false;
             const record = this.#open === undefined ? line : this.#open + lineEnd + line;
+            if (!wasOpen) this.#startLine = this.lineNumber + 1;
+            this.lineNumber = this.#startLine;
+            if (LINE_BREAK.test(line)) this.#checkOutsideQuotes(line, wasOpen, lineEnd);
+            if (!isOpen && wasOpen) this.lineNumber += this.#linesWithin(record, lineEnd);
             if (isOpen) {
                 if (record.length > RECORD_CHARACTERS_MAX) throw recordTooLong();
-                this.#open = lastEnded && i === lines.length - 1 ? record + lineEnd : record;
+                this.#open = record;
+                if (last && i === lines.length - 1) {
+                    if (lastEnded) this.#open += lineEnd;
+                    this.lineNumber = this.#startLine + this.#linesWithin(this.#open, lineEnd);
+                }
                 continue;
             }
             this.#open = undefined;
+            this.#anyRecord = true;
             // Clients before PostgreSQL 18 send the end marker also with CSV; only the last line can be one.
             if (last && i === lines.length - 1 && record === '\\.') return;
             const read = this.#record(record, quoted || wasOpen);
@@ -103,9 +115,16 @@ export class CsvParser implements CopyParser {
         }
     }
 
+    /** PostgreSQL counts line ends within quotes, and takes them for carriage returns until a line has ended. */
+    #linesWithin(record: string, lineEnd: LineEnd): number {
+        const counted = this.#anyRecord && lineEnd === '\n' ? '\n' : '\r';
+        let count = 0;
+        for (let at = record.indexOf(counted); at >= 0; at = record.indexOf(counted, at + 1)) count++;
+        return count;
+    }
+
     #record(line: string, quoted: boolean): CopyRecord | undefined {
         const {lineNumber} = this;
-        if (LINE_BREAK.test(line)) this.#checkOutsideQuotes(line);
         try {
             const fields = quoted ? this.#quotedFields(line) : this.#plainFields(line);
             if (!this.#headerDone) {
@@ -174,15 +193,17 @@ export class CsvParser implements CopyParser {
     }
 
     /** A line break within quotes is data; one outside that is not the data's own line end is a mistake. */
-    #checkOutsideQuotes(record: string): void {
+    #checkOutsideQuotes(line: string, wasOpen: boolean, lineEnd: LineEnd): void {
         const {quote, escape} = this.#options;
-        let open = false;
-        for (let at = 0; at < record.length; at++) {
-            const char = record[at];
-            if (open && char === escape && (record[at + 1] === escape || record[at + 1] === quote)) at++;
+        let open = wasOpen;
+        for (let at = 0; at < line.length; at++) {
+            const char = line[at];
+            if (open && char === escape && (line[at + 1] === escape || line[at + 1] === quote)) at++;
             else if (char === quote) open = !open;
             else if (!open && (char === '\r' || char === '\n')) {
-                throw atPlace(unquoted(char), copyContext(this.#shape.table, this.lineNumber, undefined));
+                const before = this.#open === undefined ? line.slice(0, at) : this.#open + lineEnd + line.slice(0, at);
+                const number = this.#startLine + this.#linesWithin(before, lineEnd);
+                throw atPlace(unquoted(char), copyContext(this.#shape.table, number, undefined));
             }
         }
     }

@@ -30,10 +30,10 @@ export async function planCopy(statement: Parsed, context: StatementContext, pla
         const [select] = planner.split(selectOf(target));
         if (select === undefined || select.kind !== 'parsed') throw new PgError('XX000', 'COPY made no query');
         const inner = await planner.planQuery(select, [], context);
-        return planCopyTo(inner, options, target.table.columns.map((column) => column.name));
+        return planCopyTo(inner, options, target.table);
     }
     const inner = await planner.planQuery(queryOf(statement, copy.query as Node), [], context);
-    return planCopyTo(inner, options, []);
+    return planCopyTo(inner, options, undefined);
 }
 
 function queryOf(statement: Parsed, tree: Node): Parsed {

@@ -47,13 +47,13 @@ export class RowBuilder {
     row(record: CopyRecord): CopyRow | undefined {
         const {fields} = record;
         const readers = this.#readers;
-        const row = new Array<Datum | typeof DEFAULT>(readers.length);
+        const row: CopyRow = [];
         let index = 0;
         try {
             for (; index < readers.length; index++) {
                 const field = fields[index];
-                if (field === undefined) row[index] = this.#default(index);
-                else row[index] = field === null ? null : (readers[index] as FieldReader)(field);
+                if (field === undefined) row.push(this.#default(index));
+                else row.push(field === null ? null : (readers[index] as FieldReader)(field));
             }
             return row;
         } catch (error) {

@@ -67,7 +67,12 @@ export class TextParser implements CopyParser {
 
     *#lines(text: string, last: boolean): Iterable<CopyRecord> {
         const all = this.#partial + text;
-        const lineEnd = (this.#lineEnd ??= lineEndOf(all));
+        this.#lineEnd ??= lineEndOf(all);
+        if (this.#lineEnd === undefined && !last) {
+            this.#partial = all;
+            return;
+        }
+        const lineEnd = (this.#lineEnd ??= '\n');
         const lines = all.split(lineEnd);
         this.#partial = last ? '' : (lines.pop() ?? '');
         if (last && lines.at(-1) === '' && this.#continued === '') lines.pop();
@@ -79,8 +84,8 @@ export class TextParser implements CopyParser {
             }
             const escaped = line.includes('\\');
             if (escaped && endsInEscape(line) && !(last && i === lines.length - 1)) {
+                // Such a line end is not counted.
                 this.#continued = line + lineEnd;
-                this.lineNumber++;
                 continue;
             }
             this.lineNumber++;
@@ -163,12 +168,15 @@ function replaceAll(fields: CopyField[], marker: string, value: null | undefined
     for (let i = 0; i < fields.length; i++) if (fields[i] === marker) fields[i] = value;
 }
 
-/** The line end of the first line is that of all. */
-export function lineEndOf(text: string): LineEnd {
-    const newline = text.indexOf('\n');
-    const carriage = text.indexOf('\r');
-    if (carriage < 0 || (newline >= 0 && newline < carriage)) return '\n';
-    return newline === carriage + 1 ? '\r\n' : '\r';
+/** The line end of the first line is that of all; undefined when no line has ended yet. */
+function lineEndOf(text: string): LineEnd | undefined {
+    for (let at = 0; at < text.length; at++) {
+        const code = text.charCodeAt(at);
+        if (code === BACKSLASH) at++;
+        else if (code === 10) return '\n';
+        else if (code === 13) return text.charCodeAt(at + 1) === 10 ? '\r\n' : '\r';
+    }
+    return undefined;
 }
 
 const LINE_BREAK = /[\r\n]/;
@@ -178,7 +186,10 @@ function checkLineBreaks(line: string): void {
     const found = LINE_BREAK.exec(line);
     if (found === null) return;
     const what = found[0] === '\r' ? 'carriage return' : 'newline';
-    throw badFormat(`literal ${what} found in data`, `Use "${found[0] === '\r' ? '\\r' : '\\n'}" to represent ${what}.`);
+    throw badFormat(
+        `literal ${what} found in data`,
+        `Use "${found[0] === '\r' ? '\\r' : '\\n'}" to represent ${what}.`,
+    );
 }
 
 /** True when an odd number of backslashes stands at the end. */

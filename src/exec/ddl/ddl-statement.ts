@@ -12,6 +12,7 @@ import {applyDdl, type DdlOutcome} from '../../../catalog/ddl/apply.ts';
 import type {DdlPlan} from '../../../catalog/ddl/plan.ts';
 import type {IdAllocator} from '../../../catalog/ddl/read-back.ts';
 import {PgError} from '../../../catalog/errors.ts';
+import {LOCAL_STORAGE} from '../../../catalog/storages.ts';
 import type {SessionContext} from '../../../catalog/twin/session-context.ts';
 import {Unsupported} from '../../sql/bound.ts';
 import type {TableStore} from '../../txn/table-store.ts';
@@ -37,7 +38,10 @@ export async function runDdlStatement(plan: DdlPlan, context: StatementContext, 
     const dropped: TableDescriptor[] = [];
     const tables = change.tables.map((difference): Difference<TableDescriptor> => {
         const {before, after} = difference;
-        if (after !== undefined) refuseUnkeptIndexes(after);
+        if (after !== undefined) {
+            refuseUnkeptIndexes(after);
+            refuseUnopenedStorage(after);
+        }
         if (before !== undefined && after === undefined) dropped.push(before);
         if (before === undefined || after === undefined) return difference;
         const alteration = planAlteration(before, after, change, context, ids);
@@ -113,6 +117,17 @@ function planAlteration(
     // Entries of new indexes would have to tell the transaction's own writes from what they replace: rows are few then.
     const rewrite = needsRewrite(effects) || (effects.indexes.length > 0 && ownWrites(context, store).length > 0);
     return {before, after: rewrite ? withNewIds(after, ids) : after, effects, usingSql, rewrite};
+}
+
+/** Only what the object layer can open may hold tables. */
+function refuseUnopenedStorage(table: TableDescriptor): void {
+    const {storage} = table.options;
+    if (storage === LOCAL_STORAGE) return;
+    throw new PgError('0A000', `keeping tables in storage "${storage}" is not supported yet`, {
+        hint: `Leave the option "storage" out: cold rows are kept in "${LOCAL_STORAGE}".`,
+        schema: table.schema,
+        table: table.name,
+    });
 }
 
 /** A default that is no constant: PostgreSQL then keeps no value for old rows. */

@@ -3,7 +3,7 @@
  * with what is committed but only in memory and with the transaction's own writes.
  *
  * What must stay true: the sequence is fixed first and LevelDB stands still until its iterator is made, so an entry is
- * neither missed nor seen twice; every row is checked against the whole predicate again, because an entry only says
+ * neither missed nor seen twice; versions that the sequence sees are kept until the scan ends; every row is checked against the whole predicate again, because an entry only says
  * where a row was found. Only for tables without segments: cold rows have no entries in non-unique indexes.
  */
 import type {Datum} from '../../../catalog/types/datum.ts';
@@ -11,7 +11,7 @@ import {prefixRange} from '../../../storage/hot/keys.ts';
 import type {Expr} from '../../sql/bound.ts';
 import type {CompileScope, Frame} from '../../sql/compile/compile-expression.ts';
 import type {IndexWriter} from '../../txn/index-writer.ts';
-import type {Head} from '../../txn/head.ts';
+import type {Head, HeadKey} from '../../txn/head.ts';
 import type {TableStore} from '../../txn/table-store.ts';
 import type {StatementContext} from '../statement-context.ts';
 import {bindColumns, type KeyValues, conjuncts} from './access.ts';
@@ -59,26 +59,33 @@ export async function* indexHeads(
     if (values === undefined) return;
     const {committer, hot} = context.database;
     const hold = committer.holdApply();
-    context.fixSnapshot(committer.visibleSeq);
-    const inMemory = new Set<Head>();
-    let pages;
+    const snapshot = committer.holdSnapshot(committer.visibleSeq);
+    context.fixSnapshot(snapshot.seq);
     try {
-        await hold.settled;
-        for (const head of committer.unappliedHeads()) {
-            if (head.store === store && head.owner === owner) inMemory.add(head);
+        // By key, not by head: a head may leave memory and come again as another one.
+        const inMemory = new Map<HeadKey, Head>();
+        let pages;
+        try {
+            await hold.settled;
+            for (const head of committer.unappliedHeads()) {
+                if (head.store === store && head.owner === owner) inMemory.set(head.key, head);
+            }
+            pages = hot.pages(prefixRange(scan.index.prefix(owner, values)), PAGE_ENTRIES);
+        } finally {
+            hold.release();
         }
-        pages = hot.pages(prefixRange(scan.index.prefix(owner, values)), PAGE_ENTRIES);
+        for (const head of context.transaction?.heads ?? []) {
+            if (head.store === store && head.owner === owner && head.pending !== null) inMemory.set(head.key, head);
+        }
+        for await (const page of pages) {
+            for (const [, rowKeyBytes] of page) {
+                // A copy: the page's memory is one for all of its entries.
+                const head = store.headOfBytes(owner, Buffer.from(rowKeyBytes));
+                if (!inMemory.has(head.key)) yield head;
+            }
+        }
+        yield* inMemory.values();
     } finally {
-        hold.release();
+        snapshot.release();
     }
-    for (const head of context.transaction?.heads ?? []) {
-        if (head.store === store && head.owner === owner && head.pending !== null) inMemory.add(head);
-    }
-    for await (const page of pages) {
-        for (const [, rowKeyBytes] of page) {
-            const head = store.headOfBytes(owner, Buffer.from(rowKeyBytes));
-            if (!inMemory.has(head)) yield head;
-        }
-    }
-    yield* inMemory;
 }

@@ -24,6 +24,8 @@ export function expiryCutoffNs(store: TableStore): bigint | undefined {
 export function visibleRow(context: StatementContext, head: Head, cutoffNs: bigint | undefined): RowVersion | null {
     const {pending} = head;
     if (pending !== null && head.lockedBy === context.transaction) {
+        // Built on a commit that is not durable yet: what it says must not be told before that is.
+        if (pending.before !== null && pending.before.seq > context.snapshotSeq) throw new VisibilityWait(pending.before.seq);
         return pending.values === null ? null : pendingVersion(head.owner, pending.rowid, pending.values);
     }
     const {newest} = head;
@@ -56,7 +58,8 @@ export function headsOf(
             return [values.length === 1 ? store.headOf(owner, values[0] ?? null) : store.headOfKey(owner, values)];
         }
         case 'primary list':
-            return access.keys(frame).map((key) => store.headOf(owner, key[0] ?? null));
+            // Once each: values that are equal may look different (1.0 and 1.00).
+            return [...new Set(access.keys(frame).map((key) => store.headOf(owner, key[0] ?? null)))];
         case 'unique': {
             const values = access.values(frame);
             if (values === undefined) return NO_HEADS;
@@ -77,8 +80,11 @@ function uniqueHead(
 ): Head | undefined {
     const entry = access.index.keyEntry(owner, values);
     const slot = context.database.slots.peek(entry);
+    const {pendingHolder} = slot;
+    if (pendingHolder !== undefined && slot.lockedBy === context.transaction) {
+        return pendingHolder === null ? undefined : store.headOfBytes(owner, pendingHolder);
+    }
     // A newer holder may be ordered but not durable: the statement waits rather than miss the older one.
     if (slot.pinnedSeq > context.snapshotSeq) throw new VisibilityWait(slot.pinnedSeq);
-    const holder = slot.lockedBy === context.transaction && slot.pendingHolder !== undefined ? slot.pendingHolder : slot.holder;
-    return holder === null ? undefined : store.headOfBytes(owner, holder);
+    return slot.holder === null ? undefined : store.headOfBytes(owner, slot.holder);
 }

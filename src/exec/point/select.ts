@@ -14,6 +14,7 @@ import type {Head} from '../../txn/head.ts';
 import {currentRow} from '../../txn/row-writes.ts';
 import type {RowVersion} from '../../txn/row-version.ts';
 import type {TableStore} from '../../txn/table-store.ts';
+import {VisibilityWait} from '../../txn/waits.ts';
 import type {Parameters, Plan, StartedStatement} from '../plan.ts';
 import {columnEncoders, type ColumnEncoder, DatumRows} from '../row-writer.ts';
 import {ownerOf, type StatementContext} from '../statement-context.ts';
@@ -193,6 +194,8 @@ async function runScan(
         frame.row0 = version;
         if (plan.filter === undefined || plan.filter(frame)) rows.push(project(plan, frame));
     }
+    // Rows that a flush has moved meanwhile were not found.
+    if (store.tiers.hasSegments) return undefined;
     return page(plan, rows, frame);
 }
 
@@ -241,6 +244,8 @@ function lockedRow(plan: PointSelect, context: StatementContext, head: Head, cut
     }
     lock(transaction, head);
     const current = currentRow(transaction, head);
+    // The lock stays while the newest version becomes durable; nobody may be told of it before.
+    if (head.pinnedSeq > context.snapshotSeq) throw new VisibilityWait(head.pinnedSeq);
     if (current === null) return null;
     if (current.committed !== null && current.values === current.committed.values) {
         return cutoff !== undefined && current.committed.updatedNs < cutoff ? null : current.committed;

@@ -22,7 +22,14 @@ import {rowsByCtid} from './rows-by-ctid.ts';
 import {returningText} from './splice-points.ts';
 import {Splices} from './splices.ts';
 import type {LoadedRow} from './table-rows.ts';
-import {checkRights, columnTypes, mentionsOldOrNew, prepareTargetSql, refuseSystemColumnsIn, targetTable} from './write-target.ts';
+import {
+    checkRights,
+    columnTypes,
+    mentionsOldOrNew,
+    prepareTargetSql,
+    refuseSystemColumnsIn,
+    targetTable,
+} from './write-target.ts';
 
 interface ChangedRow {
     readonly loaded: LoadedRow;
@@ -133,7 +140,11 @@ function rewritten(sql: string, clause: ReturningClause | undefined, updated: Ta
 }
 
 /** By which names the old and the new row go; `options` has to be added for them. */
-function aliasesOf(clause: ReturningClause | undefined): {readonly old: string; readonly new: string; readonly options: string} {
+function aliasesOf(clause: ReturningClause | undefined): {
+    readonly old: string;
+    readonly new: string;
+    readonly options: string;
+} {
     if (clause?.options !== undefined && clause.options.length > 0) {
         return {
             old: optionNamed(clause.options, 'RETURNING_OPTION_OLD') ?? 'old',

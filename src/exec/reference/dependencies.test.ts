@@ -28,10 +28,20 @@ function sequence(sequenceId: number, name: string): SequenceDescriptor {
 const view = {schema: 'public', owner: 'postgres', columns: [], checkOption: 'none', securityInvoker: false} as const;
 const CHANGE: CatalogChange = {
     ...NO_CHANGE,
-    tables: [{after: tableDescriptor(1, 't', [{name: 'a', oid: 23}])}, {after: tableDescriptor(2, 'u', [{name: 'a', oid: 23}])}],
+    tables: [
+        {after: tableDescriptor(1, 't', [{name: 'a', oid: 23}])},
+        {after: tableDescriptor(2, 'u', [{name: 'a', oid: 23}])},
+    ],
     views: [
         {after: {...view, oid: 40_001, name: 'v', definitionSql: 'SELECT a FROM public.t;'}},
-        {after: {...view, oid: 40_002, name: 'w', definitionSql: 'SELECT a FROM public.v UNION SELECT a FROM public.u;'}},
+        {
+            after: {
+                ...view,
+                oid: 40_002,
+                name: 'w',
+                definitionSql: 'SELECT a FROM public.v UNION SELECT a FROM public.u;',
+            },
+        },
     ],
     sequences: [{after: sequence(11, 's')}, {after: sequence(12, 'Other')}],
 };
@@ -63,7 +73,10 @@ describe('what a statement needs on the twin', () => {
     test('sequences are found by constant names, by relation, and all of them where the name is not known', () => {
         expect(names(dependencies(`SELECT nextval('s')`).sequences)).toEqual(['s']);
         expect(names(dependencies(`SELECT currval('public."Other"'::regclass)`).sequences)).toEqual(['Other']);
-        expect(names(dependencies(`SELECT setval(pg_get_serial_sequence('t', 'a'), 1)`).sequences)).toEqual(['Other', 's']);
+        expect(names(dependencies(`SELECT setval(pg_get_serial_sequence('t', 'a'), 1)`).sequences)).toEqual([
+            'Other',
+            's',
+        ]);
         expect(names(dependencies('SELECT last_value FROM s').sequences)).toEqual(['s']);
         expect(names(dependencies('SELECT * FROM pg_sequences').sequences)).toEqual(['Other', 's']);
         expect(names(dependencies(`SELECT other.nextval('s')`).sequences)).toEqual([]);
@@ -82,7 +95,12 @@ describe('what a statement needs on the twin', () => {
     });
 
     test('functions that would read empty tables or act on nothing are refused', () => {
-        for (const call of [`ts_stat('SELECT 1')`, `query_to_xml('SELECT 1', true, true, '')`, `pg_advisory_lock(1)`, `pg_sleep(1)`]) {
+        for (const call of [
+            `ts_stat('SELECT 1')`,
+            `query_to_xml('SELECT 1', true, true, '')`,
+            `pg_advisory_lock(1)`,
+            `pg_sleep(1)`,
+        ]) {
             expect(() => dependencies(`SELECT ${call}`)).toThrow('not supported');
         }
     });

@@ -11,7 +11,7 @@ import type {CatalogView} from '../../../catalog/catalog.ts';
 import type {ColumnDescriptor, TableDescriptor} from '../../../catalog/descriptor.ts';
 import {notSupported, PgError} from '../../../catalog/errors.ts';
 import {parseQualifiedName} from '../../session/qualified-name.ts';
-import {as, type Node} from '../../sql/nodes.ts';
+import {as, type FuncCall, type Node} from '../../sql/nodes.ts';
 import {type FunctionMention, type Mentions, mentionsOf, type RelationMention} from './mentions.ts';
 
 export interface Dependencies {
@@ -30,6 +30,8 @@ export interface DependencySource {
     readonly searchPath: readonly string[];
     parse(sql: string): readonly {readonly tree: Node}[];
     systemRelations(relations: Iterable<RelationMention>): readonly string[];
+    /** Calls with effects that the plan makes itself. */
+    readonly carriedCalls?: ReadonlySet<FuncCall>;
 }
 
 /** Views within views. */
@@ -165,8 +167,8 @@ class Collector {
         if (TEXT_QUERY_FUNCTIONS.has(name)) {
             throw notSupported(`function ${name}`, 'It reads tables that are named in a string: use a query instead.');
         }
-        if (EFFECT_FUNCTIONS.test(name)) {
-            throw notSupported(`function ${name} in this statement`, `Call it alone: SELECT ${name}(…) with constants.`);
+        if (EFFECT_FUNCTIONS.test(name) && this.#source.carriedCalls?.has(call) !== true) {
+            throw notSupported(`function ${name} in this statement`, `Call it alone: SELECT ${name}(…).`);
         }
         if (name === 'lastval') this.#lastval = true;
         if (!SEQUENCE_FUNCTIONS.has(name)) return;

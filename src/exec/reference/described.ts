@@ -14,6 +14,7 @@ import {notSupported} from '../../../catalog/errors.ts';
 import type {Plan} from '../plan.ts';
 import type {StatementContext} from '../statement-context.ts';
 import {dependenciesOf, type Dependencies, type DependencySource} from './dependencies.ts';
+import {effectCalls} from './effect-calls.ts';
 import {type Mentions, mentionsOf} from './mentions.ts';
 import {asServer} from './server-rights.ts';
 import {Splices, type SplicedText} from './splices.ts';
@@ -51,10 +52,14 @@ export async function describeStatement(
 ): Promise<Described> {
     const mentions = mentionsOf(statement.tree);
     if (mentions.modifyingCte) {
-        throw notSupported('a WITH query that inserts, updates or deletes', 'Run it as a statement of its own, in one transaction.');
+        throw notSupported(
+            'a WITH query that inserts, updates or deletes',
+            'Run it as a statement of its own, in one transaction.',
+        );
     }
     if (mentions.into) throw notSupported('SELECT INTO', 'Use CREATE TABLE … AS.');
-    const dependencies = dependenciesOf(mentions, dependencySource(context));
+    const carriedCalls = new Set(effectCalls(statement.tree).map(({call}) => call));
+    const dependencies = dependenciesOf(mentions, {...dependencySource(context), carriedCalls});
     const text = textOf(statement, mentions, dependencies, context);
     const relocate = (error: unknown, spliced?: SplicedText): unknown => {
         if (!(error instanceof PgError) || error.position === undefined) return error;

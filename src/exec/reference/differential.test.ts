@@ -29,7 +29,9 @@ beforeAll(async () => {
                 make_interval(months => -i, days => i, secs => -i * 1.5), 'u' || i
          FROM generate_series(1, 12) AS i`,
     );
-    await both(`INSERT INTO notes (item, body) SELECT i % 5, 'The quick brown fox number ' || i || ' jumps' FROM generate_series(1, 20) i`);
+    await both(
+        `INSERT INTO notes (item, body) SELECT i % 5, 'The quick brown fox number ' || i || ' jumps' FROM generate_series(1, 20) i`,
+    );
     await both(`INSERT INTO places SELECT i / 3, i % 3, NULLIF('v' || i, 'v4') FROM generate_series(0, 8) i`);
 });
 
@@ -81,14 +83,20 @@ describe('queries', () => {
     test('parameters and their inferred types are the client’s own', async () => {
         const plan = await session.plan('SELECT name FROM items WHERE id = $1 AND name ~ $2');
         expect(plan.parameterTypes).toEqual([23, 25]);
-        expect(await session.run('SELECT name FROM items WHERE id = $1 AND name ~ $2', ['3', '^item \\d$'])).toMatchObject({
+        expect(
+            await session.run('SELECT name FROM items WHERE id = $1 AND name ~ $2', ['3', '^item \\d$']),
+        ).toMatchObject({
             rows: [['item 3']],
             tag: 'SELECT 1',
         });
     });
 
     test('rows in parts: a portal is told when there are no more', async () => {
-        const source = new RawRows([1, 2, 3].map((n) => Buffer.from([0, 2, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1, 0x30 + n])), 1, 1);
+        const source = new RawRows(
+            [1, 2, 3].map((n) => Buffer.from([0, 2, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1, 0x30 + n])),
+            1,
+            1,
+        );
         const rows: (string | null)[][] = [];
         expect(source.pull(2, rowCollector(rows))).toEqual({rows: 2, done: false});
         expect(source.pull(2, rowCollector(rows))).toEqual({rows: 1, done: true});
@@ -113,7 +121,8 @@ describe('queries', () => {
 
     test('what would act on nothing is refused, not ignored', async () => {
         for (const sql of [
-            `SELECT pg_notify('a', 'b')`,
+            `SELECT length(pg_notify('a', 'b')::text)`,
+            `SELECT * FROM pg_sleep(0)`,
             `SELECT pg_advisory_lock(1)`,
             `SELECT * FROM ts_stat('SELECT to_tsvector(body) FROM notes')`,
             `SELECT * INTO copy FROM notes`,
@@ -128,24 +137,44 @@ describe('queries', () => {
 
 describe('hidden columns', () => {
     test('are there when named, and no star shows them', async () => {
-        const answer = await session.run('SELECT *, _seq > 0, _updated IS NULL FROM notes WHERE _seq > 0 ORDER BY _seq LIMIT 1');
+        const answer = await session.run(
+            'SELECT *, _seq > 0, _updated IS NULL FROM notes WHERE _seq > 0 ORDER BY _seq LIMIT 1',
+        );
         expect(answer).toMatchObject({rows: [['1', 'The quick brown fox number 1 jumps', '2024-01-02', 't', 'f']]});
         const joined = await session.run(
             'SELECT p.*, n.*, q.* FROM places AS p(x) JOIN notes n ON n.item = x, (SELECT * FROM notes LIMIT 1) q WHERE p._seq > 0 ORDER BY 1, 2, 5 LIMIT 1',
         );
         expect(joined).toMatchObject({
-            rows: [['0', '0', 'v0', '0', 'The quick brown fox number 10 jumps', '2024-01-02', '1', 'The quick brown fox number 1 jumps', '2024-01-02']],
+            rows: [
+                [
+                    '0',
+                    '0',
+                    'v0',
+                    '0',
+                    'The quick brown fox number 10 jumps',
+                    '2024-01-02',
+                    '1',
+                    'The quick brown fox number 1 jumps',
+                    '2024-01-02',
+                ],
+            ],
         });
-        expect(await session.run('SELECT count(*) FROM notes WHERE _updated > now() + $1', ['1 day'])).toMatchObject({rows: [['0']]});
-        expect(await session.run('SELECT * FROM places JOIN (SELECT * FROM places) q USING (a, b) WHERE places._seq > 0')).toMatchObject({
+        expect(await session.run('SELECT count(*) FROM notes WHERE _updated > now() + $1', ['1 day'])).toMatchObject({
+            rows: [['0']],
+        });
+        expect(
+            await session.run('SELECT * FROM places JOIN (SELECT * FROM places) q USING (a, b) WHERE places._seq > 0'),
+        ).toMatchObject({
             code: '0A000',
         });
         expect(
             await session.run('SELECT * FROM places JOIN notes ON item = a JOIN items USING (id) WHERE notes._seq > 0'),
         ).toMatchObject({code: '42703'});
-        expect(await session.run('SELECT * FROM places p JOIN places q USING (a, b) WHERE p._seq > 0 ORDER BY a, b LIMIT 1')).toMatchObject(
-            {rows: [['0', '0', 'v0', 'v0']]},
-        );
+        expect(
+            await session.run(
+                'SELECT * FROM places p JOIN places q USING (a, b) WHERE p._seq > 0 ORDER BY a, b LIMIT 1',
+            ),
+        ).toMatchObject({rows: [['0', '0', 'v0', 'v0']]});
         expect(await session.run('SELECT row_to_json(p) FROM places p WHERE _seq > 0')).toMatchObject({code: '0A000'});
     });
 
@@ -214,15 +243,21 @@ describe('UPDATE and DELETE', () => {
         session.inBlock = true;
         await session.run(`INSERT INTO notes (item, body) VALUES (901, initcap('mine'))`);
         session.inBlock = true;
-        expect(await session.run(`UPDATE notes SET body = body || '!' WHERE item = 901 AND body ~ 'Mine' RETURNING body`)).toMatchObject({
+        expect(
+            await session.run(`UPDATE notes SET body = body || '!' WHERE item = 901 AND body ~ 'Mine' RETURNING body`),
+        ).toMatchObject({
             rows: [['Mine!']],
         });
-        expect(await session.run(`UPDATE notes SET body = body || '?' WHERE item = 901 AND body ~ 'Mine' RETURNING body`)).toMatchObject({
+        expect(
+            await session.run(`UPDATE notes SET body = body || '?' WHERE item = 901 AND body ~ 'Mine' RETURNING body`),
+        ).toMatchObject({
             rows: [['Mine!?']],
         });
         const other = harness.session();
         expect(await other.run(`SELECT * FROM notes WHERE item = 901`)).toMatchObject({rows: []});
-        expect(await session.run(`DELETE FROM notes WHERE item = 901 AND body ~ 'Mine'`)).toMatchObject({tag: 'DELETE 1'});
+        expect(await session.run(`DELETE FROM notes WHERE item = 901 AND body ~ 'Mine'`)).toMatchObject({
+            tag: 'DELETE 1',
+        });
         expect(await session.run(`SELECT count(*) FROM notes WHERE item = 901`)).toMatchObject({rows: [['0']]});
         session.rollback();
     });
@@ -233,7 +268,9 @@ describe('UPDATE and DELETE', () => {
         await first.run(`INSERT INTO notes (item, body) VALUES (801, '1')`);
         first.inBlock = true;
         await first.run(`UPDATE notes SET body = (body::int + 1)::text WHERE item = 801 AND body ~ '.'`);
-        const waiting = second.run(`UPDATE notes SET body = (body::int * 10)::text WHERE item = 801 AND body ~ '.' RETURNING body`);
+        const waiting = second.run(
+            `UPDATE notes SET body = (body::int * 10)::text WHERE item = 801 AND body ~ '.' RETURNING body`,
+        );
         await new Promise((resolve) => setTimeout(resolve, 300));
         await first.commit();
         expect(await waiting).toMatchObject({rows: [['20']], tag: 'UPDATE 1'});
@@ -263,6 +300,26 @@ describe('row locks', () => {
     test('locks that would not be taken are refused', async () => {
         expect(await session.run('SELECT * FROM (SELECT id FROM mails FOR UPDATE) q')).toMatchObject({code: '0A000'});
         expect(await session.run('SELECT * FROM mails, (SELECT 1) q FOR UPDATE')).toMatchObject({code: '0A000'});
+    });
+});
+
+describe('calls with effects', () => {
+    test('are made once for each row, with arguments that the twin evaluates', async () => {
+        session.inBlock = true;
+        const answer = await session.run(
+            `SELECT item, pg_notify('c' || item, initcap(max)), 'x, y' FROM (SELECT item, max(body) FROM notes WHERE item < 2 GROUP BY 1) q`,
+        );
+        expect(answer).toMatchObject({tag: 'SELECT 2'});
+        expect('rows' in answer ? answer.rows.map((row) => row.slice(1)) : []).toEqual([
+            ['', 'x, y'],
+            ['', 'x, y'],
+        ]);
+        expect(session.transaction?.notifications.map(({channel}) => channel).toSorted()).toEqual(['c0', 'c1']);
+        session.rollback();
+        const begun = performance.now();
+        expect(await session.run(`SELECT pg_sleep($1)`, ['0.1'])).toMatchObject({rows: [['']]});
+        expect(performance.now() - begun).toBeGreaterThan(95);
+        expect(await session.run(`SELECT pg_cancel_backend(123456)`)).toMatchObject({rows: [['f']]});
     });
 });
 
@@ -311,14 +368,20 @@ describe('sequences', () => {
 
 describe('tables of users and rights', () => {
     test('a user sees and changes their own rows only', async () => {
-        await harness.define(`CREATE ROLE ann`, `CREATE ROLE bob`, `CREATE TABLE own (id int PRIMARY KEY, v text) WITH (type = 'user')`);
+        await harness.define(
+            `CREATE ROLE ann`,
+            `CREATE ROLE bob`,
+            `CREATE TABLE own (id int PRIMARY KEY, v text) WITH (type = 'user')`,
+        );
         await harness.ddl.ddl(`GRANT INSERT, UPDATE, SELECT, DELETE ON own TO ann, bob`);
         const ann = harness.session('ann');
         const bob = harness.session('bob');
         await ann.run(`INSERT INTO own VALUES (1, initcap('ann'))`);
         await bob.run(`INSERT INTO own VALUES (1, initcap('bob'))`);
         expect(await ann.run(`SELECT *, current_user FROM own`)).toMatchObject({rows: [['1', 'Ann', 'ann']]});
-        expect(await bob.run(`UPDATE own SET v = v || '!' WHERE v ~ '.' RETURNING v`)).toMatchObject({rows: [['Bob!']]});
+        expect(await bob.run(`UPDATE own SET v = v || '!' WHERE v ~ '.' RETURNING v`)).toMatchObject({
+            rows: [['Bob!']],
+        });
         expect(await ann.run(`DELETE FROM own WHERE v ~ '.'`)).toMatchObject({tag: 'DELETE 1'});
         expect(await bob.run(`SELECT v FROM own`)).toMatchObject({rows: [['Bob!']]});
     });
@@ -327,7 +390,9 @@ describe('tables of users and rights', () => {
         await harness.ddl.ddl(`GRANT INSERT ON mails TO ann`);
         const ann = harness.session('ann');
         expect(await ann.run(`INSERT INTO mails VALUES (71, initcap('x'))`)).toMatchObject({tag: 'INSERT 0 1'});
-        expect(await ann.run(`INSERT INTO mails VALUES (72, initcap('y')) RETURNING id`)).toMatchObject({code: '42501'});
+        expect(await ann.run(`INSERT INTO mails VALUES (72, initcap('y')) RETURNING id`)).toMatchObject({
+            code: '42501',
+        });
         expect(await ann.run(`SELECT * FROM mails`)).toMatchObject({code: '42501'});
     });
 });

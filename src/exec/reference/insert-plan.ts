@@ -22,7 +22,14 @@ import {lockPoliciesWithin} from './lock-policies.ts';
 import {executeOnTwin} from './reference-path.ts';
 import {returningText} from './splice-points.ts';
 import {Splices} from './splices.ts';
-import {checkRights, columnTypes, prepareTargetSql, refuseSystemColumnsIn, targetTable, twinUniqueIndexes} from './write-target.ts';
+import {
+    checkRights,
+    columnTypes,
+    prepareTargetSql,
+    refuseSystemColumnsIn,
+    targetTable,
+    twinUniqueIndexes,
+} from './write-target.ts';
 
 /** Where ON CONFLICT and RETURNING stand. */
 interface Clauses {
@@ -167,12 +174,19 @@ function insertPlan(
         `INSERT INTO ${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)} AS ${quoteIdentifier(alias)} ` +
         `DEFAULT VALUES ${clauses.conflict}${updates ? returningOf(clauses) : ''}`;
     try {
-        const {statement: bound} = context.database.planner.bind(treeOf(sql, context), described.parameterTypes, context);
+        const {statement: bound} = context.database.planner.bind(
+            treeOf(sql, context),
+            described.parameterTypes,
+            context,
+        );
         if (bound.kind !== 'insert') throw new Unsupported('INSERT');
         return compileInsert(wholeRows(bound, table), writer);
     } catch (error) {
         if (!(error instanceof Unsupported)) throw error;
-        throw notSupported(`ON CONFLICT with ${error.message} in a statement that needs PostgreSQL (${described.reason})`, SPLIT_HINT);
+        throw notSupported(
+            `ON CONFLICT with ${error.message} in a statement that needs PostgreSQL (${described.reason})`,
+            SPLIT_HINT,
+        );
     }
 }
 

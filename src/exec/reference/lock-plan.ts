@@ -58,7 +58,12 @@ export function planReferenceLock(described: Described, statement: SelectStmt, c
                         rowsRequest: (request) => withoutLocked(executing, {...request, keep: true}, policies),
                     },
                     async (run) => {
-                        const statementText = {sql: spliced.sql, parameterTypes, ours: 0, columns: columns + items.length};
+                        const statementText = {
+                            sql: spliced.sql,
+                            parameterTypes,
+                            ours: 0,
+                            columns: columns + items.length,
+                        };
                         const formats = formatsWithCtids(parameters.resultFormats, columns, items.length);
                         const result = await executeOnTwin(run.t, executing, statementText, {
                             ...parameters,

@@ -11,6 +11,8 @@ import type {Plan} from '../plan.ts';
 import type {StatementContext} from '../statement-context.ts';
 import {planReferenceChange} from './change-plan.ts';
 import {describeStatement, type ReferenceStatement} from './described.ts';
+import {effectCalls} from './effect-calls.ts';
+import {planReferenceEffects} from './effect-plan.ts';
 import {planReferenceInsert} from './insert-plan.ts';
 import {planReferenceLock} from './lock-plan.ts';
 import {planReferenceRead} from './read-plan.ts';
@@ -22,7 +24,8 @@ export async function planReference(
     context: StatementContext,
 ): Promise<Plan> {
     const tag = tagOf(statement.tree);
-    if (tag === 'MergeStmt') throw notSupported('MERGE', 'Use INSERT … ON CONFLICT, or UPDATE and INSERT in one transaction.');
+    if (tag === 'MergeStmt')
+        throw notSupported('MERGE', 'Use INSERT … ON CONFLICT, or UPDATE and INSERT in one transaction.');
     const described = await describeStatement(statement, parameterTypes, reason, context);
     const node: unknown = described.tree[tag];
     switch (tag) {
@@ -32,6 +35,7 @@ export async function planReference(
         case 'DeleteStmt':
             return planReferenceChange(described, node as UpdateStmt | DeleteStmt, context);
         case 'SelectStmt':
+            if (effectCalls(described.tree).length > 0) return planReferenceEffects(described);
             return described.mentions.locks.length > 0
                 ? planReferenceLock(described, node as SelectStmt, context)
                 : planReferenceRead(described);

@@ -34,7 +34,8 @@ export function claimRow(
     take(context, transaction, head, policy);
     const ownWrite = head.pending !== null;
     const current = currentRow(transaction, head);
-    const unchanged = current !== null && current.rowid === row.rowid && (ownWrite || current.committed?.seq === row.seq);
+    const unchanged =
+        current !== null && current.rowid === row.rowid && (ownWrite || current.committed?.seq === row.seq);
     if (!unchanged) throw new VisibilityWait(context.database.committer.enqueuedSeq);
     return {head, current};
 }
@@ -78,4 +79,3 @@ function headOf(store: TableStore, row: LoadedRow): Head | undefined {
     }
     return head;
 }
-

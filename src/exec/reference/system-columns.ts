@@ -20,7 +20,8 @@ export function addSystemColumnsSql(tables: readonly TableDescriptor[]): string[
     const statements: string[] = [];
     for (const table of tables) {
         const actions = addedSystemColumns(table).map((name) => `ADD COLUMN ${name} ${SQL_TYPES[name]}`);
-        if (actions.length > 0) statements.push(`ALTER TABLE ${quoteQualified(table.schema, table.name)} ${actions.join(', ')}`);
+        if (actions.length > 0)
+            statements.push(`ALTER TABLE ${quoteQualified(table.schema, table.name)} ${actions.join(', ')}`);
     }
     return statements;
 }
@@ -65,7 +66,8 @@ class StarWriter {
         for (const [tag, content] of Object.entries(value)) {
             if (typeof content !== 'object' || content === null) continue;
             const node = content as Node;
-            if (tag === 'SelectStmt' || 'limitOption' in node) this.#query(node, node['targetList'], node['fromClause'], []);
+            if (tag === 'SelectStmt' || 'limitOption' in node)
+                this.#query(node, node['targetList'], node['fromClause'], []);
             else if (tag === 'UpdateStmt') this.#change(node, node['fromClause']);
             else if (tag === 'DeleteStmt') this.#change(node, node['usingClause']);
             else if (tag === 'InsertStmt') this.#change(node, undefined);

@@ -71,9 +71,7 @@ export async function readTables(context: StatementContext, requests: readonly R
         } catch (error) {
             if (!(error instanceof RetryOnReferencePath)) throw error;
             if (attempt < SNAPSHOT_ATTEMPTS_MAX) continue;
-            throw (
-                error.likely ?? new PgError('XX000', 'rows could not be read', {detail: error.message, cause: error})
-            );
+            throw error.likely ?? new PgError('XX000', 'rows could not be read', {detail: error.message, cause: error});
         }
     }
 }
@@ -211,7 +209,10 @@ function copyChunks(
         text = '';
     };
     for (const row of rows) {
-        text += copyLine(system.length === 0 ? row.values : [...row.values, ...system.map(({value}) => value(row))], allTypes);
+        text += copyLine(
+            system.length === 0 ? row.values : [...row.values, ...system.map(({value}) => value(row))],
+            allTypes,
+        );
         if (text.length >= CHUNK_CHARACTERS) cut();
     }
     if (text !== '') cut();

@@ -28,20 +28,31 @@ describe('relations that a statement reads', () => {
         ['SELECT a FROM b UNION (SELECT c FROM d EXCEPT TABLE e)', ['b', 'd', 'e']],
         ['INSERT INTO a SELECT * FROM b', ['b']],
         ['INSERT INTO a VALUES ((SELECT max(x) FROM a))', ['a']],
-        ['INSERT INTO a VALUES (1) ON CONFLICT (x) DO UPDATE SET x = (SELECT 1 FROM c) RETURNING (SELECT 2 FROM d)', ['c', 'd']],
+        [
+            'INSERT INTO a VALUES (1) ON CONFLICT (x) DO UPDATE SET x = (SELECT 1 FROM c) RETURNING (SELECT 2 FROM d)',
+            ['c', 'd'],
+        ],
         ['UPDATE a SET x = (SELECT 1 FROM b) FROM c WHERE EXISTS (SELECT FROM d)', ['a', 'b', 'c', 'd']],
         ['DELETE FROM a USING b', ['a', 'b']],
         ['SELECT x FROM a AS t FOR UPDATE OF t', ['a']],
         ['SELECT * FROM generate_series(1, (SELECT count(*) FROM a)) g, LATERAL (SELECT * FROM b) l', ['a', 'b']],
         ['SELECT * FROM a TABLESAMPLE SYSTEM (10)', ['a']],
         ["SELECT * FROM json_table((SELECT j FROM a), '$' COLUMNS (x int PATH '$.x'))", ['a']],
-        ['SELECT count(*) FILTER (WHERE x IN (SELECT y FROM a)) OVER (PARTITION BY (SELECT 1 FROM b)) FROM c', ['a', 'b', 'c']],
+        [
+            'SELECT count(*) FILTER (WHERE x IN (SELECT y FROM a)) OVER (PARTITION BY (SELECT 1 FROM b)) FROM c',
+            ['a', 'b', 'c'],
+        ],
         ['VALUES ((SELECT 1 FROM a))', ['a']],
-        ['SELECT ARRAY(SELECT 1 FROM a), CASE WHEN EXISTS (TABLE b) THEN 1 END ORDER BY (SELECT 1 FROM c) LIMIT (SELECT 1 FROM d)', ['a', 'b', 'c', 'd']],
+        [
+            'SELECT ARRAY(SELECT 1 FROM a), CASE WHEN EXISTS (TABLE b) THEN 1 END ORDER BY (SELECT 1 FROM c) LIMIT (SELECT 1 FROM d)',
+            ['a', 'b', 'c', 'd'],
+        ],
     ];
 
     test.each(CASES)('%s', (sql, expected) => {
-        const names = mentionsOf(treeOf(sql)).relations.map(({schema, name}) => (schema === undefined ? name : `${schema}.${name}`));
+        const names = mentionsOf(treeOf(sql)).relations.map(({schema, name}) =>
+            schema === undefined ? name : `${schema}.${name}`,
+        );
         expect(names.toSorted()).toEqual(expected.toSorted());
     });
 
@@ -51,7 +62,9 @@ describe('relations that a statement reads', () => {
         expect(mentionsOf(treeOf('UPDATE t SET a = DEFAULT')).defaults).toBe(true);
         expect(mentionsOf(treeOf('SELECT * INTO x FROM t')).into).toBe(true);
         expect(mentionsOf(treeOf('WITH a AS (DELETE FROM t RETURNING *) SELECT * FROM a')).modifyingCte).toBe(true);
-        expect(mentionsOf(treeOf('SELECT (SELECT 1 FROM a FOR SHARE) FROM b FOR UPDATE')).locks.map((lock) => lock.top)).toEqual([true, false]);
+        expect(
+            mentionsOf(treeOf('SELECT (SELECT 1 FROM a FOR SHARE) FROM b FOR UPDATE')).locks.map((lock) => lock.top),
+        ).toEqual([true, false]);
     });
 });
 
@@ -59,7 +72,7 @@ describe('edits of a text', () => {
     test('are placed by bytes, and positions lead back to the original', () => {
         const spliced = new Splices(`SELECT 'é😀', a, b`).insert(20, 'x, ').replace(17, 18, 'longer').apply();
         expect(spliced.sql).toBe(`SELECT 'é😀', longer, x, b`);
-        const at = (text: string): number => [...spliced.sql.slice(0, spliced.sql.indexOf(text))].length + 1;
+        const at = (text: string): number => Array.from(spliced.sql.slice(0, spliced.sql.indexOf(text))).length + 1;
         expect(spliced.originalPosition(at("'é"))).toBe(8);
         expect(spliced.originalPosition(at('longer'))).toBe(14);
         expect(spliced.originalPosition(at('x, b'))).toBe(17);
@@ -89,8 +102,14 @@ describe('edits of a text', () => {
 });
 
 describe('stars written out', () => {
-    const T = tableDescriptor(1, 't', [{name: 'a', oid: 23}, {name: 'B', oid: 23}]);
-    const U = tableDescriptor(2, 'u', [{name: 'a', oid: 23}, {name: 'c', oid: 23}]);
+    const T = tableDescriptor(1, 't', [
+        {name: 'a', oid: 23},
+        {name: 'B', oid: 23},
+    ]);
+    const U = tableDescriptor(2, 'u', [
+        {name: 'a', oid: 23},
+        {name: 'c', oid: 23},
+    ]);
     const write = (sql: string): string => {
         const splices = new Splices(sql);
         writeOutStars(sql, treeOf(sql), ({relname}) => [T, U].find((table) => table.name === relname), splices);
@@ -102,12 +121,21 @@ describe('stars written out', () => {
         ['SELECT x . * FROM t AS x', 'SELECT "x"."a", "x"."B" FROM t AS x'],
         ['SELECT * FROM t AS x(k)', 'SELECT "x"."k", "x"."B" FROM t AS x(k)'],
         ['SELECT * FROM t JOIN u USING (a)', 'SELECT "a", "t"."B", "u"."c" FROM t JOIN u USING (a)'],
-        ['SELECT * FROM t, (SELECT * FROM u) q', 'SELECT "t"."a", "t"."B", "q".* FROM t, (SELECT "u"."a", "u"."c" FROM u) q'],
+        [
+            'SELECT * FROM t, (SELECT * FROM u) q',
+            'SELECT "t"."a", "t"."B", "q".* FROM t, (SELECT "u"."a", "u"."c" FROM u) q',
+        ],
         ['SELECT count(*) FROM t', 'SELECT count(*) FROM t'],
         ['SELECT q.* FROM t, generate_series(1, 2) q', 'SELECT q.* FROM t, generate_series(1, 2) q'],
         ['DELETE FROM t USING u RETURNING *', 'DELETE FROM t USING u RETURNING "t"."a", "t"."B", "u"."a", "u"."c"'],
-        ['SELECT * FROM u UNION SELECT * FROM u', 'SELECT "u"."a", "u"."c" FROM u UNION SELECT "u"."a", "u"."c" FROM u'],
-        ['WITH w AS (SELECT * FROM u) SELECT * FROM w', 'WITH w AS (SELECT "u"."a", "u"."c" FROM u) SELECT "w".* FROM w'],
+        [
+            'SELECT * FROM u UNION SELECT * FROM u',
+            'SELECT "u"."a", "u"."c" FROM u UNION SELECT "u"."a", "u"."c" FROM u',
+        ],
+        [
+            'WITH w AS (SELECT * FROM u) SELECT * FROM w',
+            'WITH w AS (SELECT "u"."a", "u"."c" FROM u) SELECT "w".* FROM w',
+        ],
     ])('%s', (sql, expected) => {
         expect(write(sql)).toBe(expected);
     });

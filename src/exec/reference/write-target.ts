@@ -35,7 +35,10 @@ export function twinUniqueIndexes(table: TableDescriptor): readonly IndexDescrip
 export function prepareTargetSql(table: TableDescriptor): string[] {
     const name = quoteLiteral(quoteQualified(table.schema, table.name));
     const kept = twinUniqueIndexes(table).map((index) => quoteLiteral(quoteQualified(table.schema, index.name)));
-    const except = kept.length === 0 ? '' : ` AND indexrelid NOT IN (${kept.map((text) => `${text}::pg_catalog.regclass`).join(', ')})`;
+    const except =
+        kept.length === 0
+            ? ''
+            : ` AND indexrelid NOT IN (${kept.map((text) => `${text}::pg_catalog.regclass`).join(', ')})`;
     return [
         `UPDATE pg_catalog.pg_index SET indisunique = false WHERE indrelid = ${name}::pg_catalog.regclass AND indisunique${except}`,
     ];

@@ -31,7 +31,8 @@ export async function planDeclare(
     const name = textOf(fields, 'portalname') ?? '';
     const options = numberOf(fields, 'options');
     if ((options & HOLD) !== 0) throw notSupported('a cursor WITH HOLD', 'Keep the transaction open, or use a table.');
-    if ((options & SCROLL) !== 0) throw notSupported('a SCROLL cursor', 'Use a cursor without SCROLL and read forward.');
+    if ((options & SCROLL) !== 0)
+        throw notSupported('a SCROLL cursor', 'Use a cursor without SCROLL and read forward.');
     if ((options & BINARY) !== 0) throw notSupported('a BINARY cursor', 'Ask for binary results when fetching.');
     const {text, offset} = textAfterWord(statement.sql, 'for');
     const tree = fields['query'] as Node;
@@ -174,7 +175,9 @@ class CursorRows implements RowSource {
         const types = fields.map((field) => catalog.types.require(field.typeOid));
         const encoders = columnEncoders(types, this.#formats);
         return new RowTextWriter(writer, (row) => {
-            const values = row.map((text, i): Datum => (text === null ? null : (types[i]?.parse(text, output) ?? null)));
+            const values = row.map((text, i): Datum =>
+                text === null ? null : (types[i]?.parse(text, output) ?? null),
+            );
             writeRow(values, encoders, writer, output);
         });
     }

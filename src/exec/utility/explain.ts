@@ -39,7 +39,8 @@ function readOptions(fields: AstFields): ExplainOptions {
         const name = textOf(element, 'defname') ?? '';
         const arg = element['arg'];
         if (name === 'format') format = readFormat(argumentText(arg) ?? '');
-        else if (['analyze', 'verbose', 'costs', 'timing', 'summary'].includes(name)) on.set(name, readBoolean(name, arg));
+        else if (['analyze', 'verbose', 'costs', 'timing', 'summary'].includes(name))
+            on.set(name, readBoolean(name, arg));
         else if (NOT_MEASURED.has(name)) {
             if (readBoolean(name, arg)) throw notSupported(`EXPLAIN option ${name.toUpperCase()}`);
         } else if (name === 'serialize') {
@@ -96,7 +97,10 @@ async function planInner(
     if (tag === 'ExecuteStmt') {
         const inner = await planExecute(query, content, context, planner);
         const {plan, sql} = await context.session.prepared(textOf(content, 'name') ?? '');
-        return {inner: {...inner, path: plan?.path ?? inner.path, reason: plan?.reason ?? inner.reason}, innerText: sql};
+        return {
+            inner: {...inner, path: plan?.path ?? inner.path, reason: plan?.reason ?? inner.reason},
+            innerText: sql,
+        };
     }
     if (tag === 'DeclareCursorStmt') {
         const {text} = textAfterWord(query.sql, 'for');

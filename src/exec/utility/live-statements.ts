@@ -22,11 +22,7 @@ import {commandPlan, field, rowsPlan} from './plans.ts';
 type Own<K extends OwnStatement['kind']> = Extract<OwnStatement, {kind: K}>;
 
 /** Compiled for the session that asks; errors in the query carry their place in the whole statement. */
-function livePlan(
-    subscribe: Subscribe,
-    context: StatementContext,
-    planner: Planner,
-): LivePlan {
+function livePlan(subscribe: Subscribe, context: StatementContext, planner: Planner): LivePlan {
     const {text, offset} = subscribe.query;
     try {
         const [query, second] = planner.split(text);
@@ -63,11 +59,7 @@ export function planLiveUnlisten(own: Own<'unlisten'>, context: StatementContext
     });
 }
 
-export function planExplainSubscribe(
-    own: Own<'explain subscribe'>,
-    context: StatementContext,
-    planner: Planner,
-): Plan {
+export function planExplainSubscribe(own: Own<'explain subscribe'>, context: StatementContext, planner: Planner): Plan {
     return rowsPlan(
         context,
         [field('QUERY PLAN', OID.text)],
@@ -104,11 +96,7 @@ export function planCopySubscribe(own: Own<'copy subscribe'>, context: Statement
     });
 }
 
-export function planSubscribe(
-    own: Own<'subscribe'>,
-    context: StatementContext,
-    planner: Planner,
-): Plan {
+export function planSubscribe(own: Own<'subscribe'>, context: StatementContext, planner: Planner): Plan {
     livePlan(own.subscribe, context, planner);
     return {
         path: 'utility',

@@ -16,7 +16,10 @@ export function tableNamed(context: StatementContext, schema: string | undefined
     const {catalog, searchPath} = context;
     const table = catalog.table(schema, name, searchPath);
     if (table !== undefined) return table;
-    if (catalog.view(schema, name, searchPath) !== undefined || catalog.sequence(schema, name, searchPath) !== undefined) {
+    if (
+        catalog.view(schema, name, searchPath) !== undefined ||
+        catalog.sequence(schema, name, searchPath) !== undefined
+    ) {
         throw new PgError('42809', `"${name}" is not a table`);
     }
     throw new PgError('42P01', `relation "${schema === undefined ? name : `${schema}.${name}`}" does not exist`);

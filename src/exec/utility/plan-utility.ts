@@ -151,9 +151,7 @@ async function planOwn(
         case 'storage flush all':
         case 'storage compact all':
             return planStorageAll(own, context);
-        case 'create storage':
-        case 'alter storage':
-        case 'drop storage':
+        default:
             return await context.database.ddl.plan(statement, context);
     }
 }

@@ -38,7 +38,7 @@ function typeOid(fields: AstFields, context: StatementContext): number {
         return bindTypeName(new StatementState(context.database.bindContext(context, [])), name).oid;
     } catch (error) {
         if (!(error instanceof Unsupported)) throw error;
-        if (/^type /.test(error.message)) throw new PgError('42704', `type "${text}" does not exist`);
+        if (error.message.startsWith('type ')) throw new PgError('42704', `type "${text}" does not exist`);
         throw notSupported(`a parameter of type ${text}`);
     }
 }
@@ -72,7 +72,8 @@ export async function planExecute(
                     detail: `Expected ${plan.parameterTypes.length} parameters but got ${args.length}.`,
                 });
             }
-            const texts = args.length === 0 ? [] : await argumentTexts(statement, plan.parameterTypes, executing, planner);
+            const texts =
+                args.length === 0 ? [] : await argumentTexts(statement, plan.parameterTypes, executing, planner);
             return await plan.start(executing, parametersOf(texts, plan, executing, parameters.resultFormats));
         },
     };

@@ -17,7 +17,12 @@ import {planSetRole} from './role-statements.ts';
 import {readDataRow} from './row-text-writer.ts';
 import {planSetModes, refuseInBlock, warnOutsideBlock} from './transaction-statements.ts';
 
-const LISTS: ReadonlySet<string> = new Set(['datestyle', 'search_path', 'temp_tablespaces', 'session_preload_libraries']);
+const LISTS: ReadonlySet<string> = new Set([
+    'datestyle',
+    'search_path',
+    'temp_tablespaces',
+    'session_preload_libraries',
+]);
 const QUOTED_LISTS: ReadonlySet<string> = new Set(['search_path', 'temp_tablespaces', 'session_preload_libraries']);
 /** Time limits of PostgreSQL that nothing here watches yet. */
 const UNWATCHED: ReadonlySet<string> = new Set(['idle_session_timeout', 'transaction_timeout']);
@@ -37,7 +42,8 @@ export function planVariableSet(sql: string, fields: AstFields, context: Stateme
     }
     const tag = kind === 'VAR_RESET' ? 'RESET' : 'SET';
     const values = kind === 'VAR_SET_VALUE' ? argumentTexts(name, fields) : undefined;
-    if (name === 'role' || name === 'session_authorization') return planSetRole(name, values?.[0], isLocal, tag, context);
+    if (name === 'role' || name === 'session_authorization')
+        return planSetRole(name, values?.[0], isLocal, tag, context);
     return commandPlan(context, async (executing) => {
         if (isLocal && warnOutsideBlock(executing, 'SET LOCAL')) return tag;
         const value = kind === 'VAR_SET_CURRENT' ? executing.setting(name) : joined(name, values);
@@ -186,7 +192,11 @@ async function canonicalName(name: string, context: StatementContext): Promise<s
     if (definition !== undefined) return definition.name;
     if (name.toLowerCase() === 'role') return 'role';
     if (name.includes('.')) return name;
-    const {fields} = await context.database.twin.describe(context.twinContext, `SHOW ${quoteIdentifier(name.toLowerCase())}`, []);
+    const {fields} = await context.database.twin.describe(
+        context.twinContext,
+        `SHOW ${quoteIdentifier(name.toLowerCase())}`,
+        [],
+    );
     return fields?.[0]?.name ?? name;
 }
 

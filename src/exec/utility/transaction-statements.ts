@@ -26,7 +26,8 @@ export function readModes(fields: AstFields, list: string): TransactionModes {
         switch (textOf(element, 'defname')) {
             case 'transaction_isolation': {
                 const level = textOf(asFields(constant['sval']), 'sval') ?? '';
-                isolation = settingDefinition('transaction_isolation')?.parse?.(level, 'transaction_isolation') ?? level;
+                isolation =
+                    settingDefinition('transaction_isolation')?.parse?.(level, 'transaction_isolation') ?? level;
                 break;
             }
             case 'transaction_read_only':

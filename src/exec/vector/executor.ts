@@ -113,6 +113,7 @@ export class VectorSnapshot {
     #temporaries = 0;
     #canceled = false;
     #closed = false;
+    readonly #whenClosed = Promise.withResolvers<void>();
 
     /** Made by `VectorExecutor.snapshot`. */
     constructor(

@@ -2,9 +2,9 @@
  * UPDATE and DELETE of rows that were found: lock each, look at its newest state, check the predicate again, write.
  *
  * What must stay true: the predicate is decided on the newest committed version of a locked row, as READ COMMITTED asks;
- * a row found twice is changed once.
+ * a row found twice is changed once; what RETURNING tells rests on nothing that is not durable.
  */
-import {PgError} from '../../../catalog/errors.ts';
+import assert from 'node:assert/strict';
 import type {Datum} from '../../../catalog/types/datum.ts';
 import type {BoundDelete, BoundUpdate, Expr} from '../../sql/bound.ts';
 import {Unsupported} from '../../sql/bound.ts';
@@ -31,8 +31,14 @@ export interface ChangePlan {
 
 export interface FoundRow {
     readonly head: Head;
-    /** `_seq` of the version that satisfied the predicate; undefined = not looked at yet. */
-    readonly seenSeq: number | undefined;
+    /** The version that satisfied the predicate; null = not looked at yet. */
+    readonly seen: SeenVersion | null;
+}
+
+export interface SeenVersion {
+    readonly rowid: number;
+    /** `_seq`; 0 for a row that the transaction itself has written. */
+    readonly seq: number;
 }
 
 export interface ChangeResult {
@@ -72,7 +78,10 @@ function compileOptional(
     }
 }
 
-/** Synchronous; throws LockWait and ColdRow. */
+/**
+ * Synchronous; throws LockWait, ColdRow and VisibilityWait. Each head is looked up just before it is used: `found` is
+ * best a generator.
+ */
 export function changeRows(
     plan: ChangePlan,
     context: StatementContext,
@@ -88,20 +97,23 @@ export function changeRows(
     const rows: (readonly Datum[])[] | null = returning === null ? null : [];
     const done = new Set<Head>();
     let changed = 0;
-    for (const {head, seenSeq} of found) {
+    for (const {head, seen} of found) {
         if (done.has(head)) continue;
         done.add(head);
         lock(transaction, head);
         const current = currentRow(transaction, head);
-        if (current === null) continue;
+        if (current === null || (seen !== null && seen.rowid !== current.rowid)) continue;
         const {committed} = current;
+        if (returning !== null && committed !== null && committed.seq > context.database.committer.visibleSeq) {
+            throw new VisibilityWait(committed.seq);
+        }
         const unchanged = committed !== null && committed.values === current.values;
         if (cutoff !== undefined && unchanged && committed.updatedNs < cutoff) continue;
         frame.row0 = unchanged ? committed : pendingVersion(head.owner, current.rowid, current.values);
-        if (seenSeq === undefined || !unchanged || committed.seq !== seenSeq) {
+        if (seen === null || seen.seq !== (unchanged ? committed.seq : 0)) {
             // Changed since it was found: decide again, here or by running the search on the newest state.
             if (plan.predicate === undefined) {
-                if (seenSeq === undefined || !unchanged) throw new PgError('XX000', 'a predicate that must be decided again is not compiled');
+                assert(seen !== null, 'rows by key have a compiled predicate');
                 throw new VisibilityWait(context.database.committer.enqueuedSeq);
             }
             if (!plan.predicate(frame)) continue;

@@ -5,6 +5,7 @@
  * What must stay true: a row is checked whole before it is written; ON CONFLICT decides on the newest committed row,
  * locked; RETURNING sees the row as written.
  */
+import assert from 'node:assert/strict';
 import {PgError} from '../../../catalog/errors.ts';
 import type {Datum} from '../../../catalog/types/datum.ts';
 import type {BoundInsert, BoundOnConflict} from '../../sql/bound.ts';
@@ -16,6 +17,7 @@ import {lock} from '../../txn/locks.ts';
 import {currentRow} from '../../txn/row-writes.ts';
 import type {TableStore} from '../../txn/table-store.ts';
 import type {Transaction} from '../../txn/transaction.ts';
+import {VisibilityWait} from '../../txn/waits.ts';
 import {pendingVersion} from '../point/read.ts';
 import type {StatementContext} from '../statement-context.ts';
 import {ownerOf} from '../statement-context.ts';
@@ -154,8 +156,8 @@ export function insertRows(
         const updated = updateConflicting(plan, context, transaction, outcome.head, values, update, parameters);
         if (updated === null) continue;
         inserted++;
-        affected?.add(outcome.head);
-        frame.row0 = pendingVersion(owner, 0, updated);
+        affected?.add(updated.head);
+        frame.row0 = pendingVersion(owner, 0, updated.values);
         if (rows !== null && returning !== null) rows.push(returning.map((evaluate) => evaluate(frame)));
     }
     return {inserted, rows};
@@ -181,10 +183,12 @@ function updateConflicting(
     excluded: readonly Datum[],
     update: NonNullable<ConflictAction['update']>,
     parameters: readonly Datum[],
-): Datum[] | null {
+): {readonly head: Head; readonly values: readonly Datum[]} | null {
     lock(transaction, head);
     const current = currentRow(transaction, head);
-    if (current === null) throw new PgError('40001', 'could not serialize access due to concurrent delete');
+    assert(current !== null, 'a row that is in the way is there');
+    const {committer} = context.database;
+    if (plan.returning !== null && head.pinnedSeq > committer.visibleSeq) throw new VisibilityWait(head.pinnedSeq);
     if (plan.store.table.options.kind === 'stream') throw updateOfStream(plan.store.table.name);
     const frame: Frame = {
         row0: pendingVersion(head.owner, current.rowid, current.values),
@@ -198,8 +202,7 @@ function updateConflicting(
         values[position] = evaluate === null ? plan.writer.defaultOf(position, context.evaluation) : evaluate(frame);
     }
     plan.writer.check(values, {...frame, row0: pendingVersion(head.owner, current.rowid, values)});
-    context.database.writes.update(transaction, head, current, values);
-    return values;
+    return {head: context.database.writes.update(transaction, head, current, values), values};
 }
 
 export function updateOfStream(table: string): PgError {

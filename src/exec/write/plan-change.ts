@@ -3,6 +3,7 @@
  */
 import {PgError} from '../../../catalog/errors.ts';
 import type {Datum} from '../../../catalog/types/datum.ts';
+import type {TableDescriptor} from '../../../catalog/descriptor.ts';
 import {OWNER_ATTNUM, ROWID_ATTNUM, SEGMENT_ATTNUM, SYSTEM_COLUMNS, UPDATED_NS_ATTNUM} from '../../../catalog/descriptor.ts';
 import type {BoundDelete, BoundSelect, BoundUpdate, ColumnExpr} from '../../sql/bound.ts';
 import {Unsupported} from '../../sql/bound.ts';
@@ -13,6 +14,7 @@ import {headsOf} from '../point/read.ts';
 import type {Parameters, Plan, StartedStatement} from '../plan.ts';
 import {ownerOf, type StatementContext} from '../statement-context.ts';
 import {openSnapshot, print} from '../vector-plan.ts';
+import {RetryOnReferencePath} from '../vector/failures.ts';
 import {chunkDatums} from '../vector/results.ts';
 import {changeRows, compileChange, type FoundRow} from './change.ts';
 import {finished, writingPlan, type PlanShape} from './plan-shape.ts';
@@ -34,7 +36,7 @@ export function planChangeByKey(shape: PlanShape, change: Change, writer: TableW
             const owner = ownerOf(context, store.table.options.kind);
             const found: FoundRow[] = [];
             for (const head of headsOf(context, store, owner, choice.access, frame)) {
-                found.push({head, seenSeq: undefined});
+                found.push({head, seen: null});
             }
             const result = changeRows(plan, context, found, parameters.values);
             return finished(shape, context, `${verbOf(change)} ${result.changed}`, result.rows, parameters.resultFormats);
@@ -49,6 +51,7 @@ export function planChangeBySearch(
     writer: TableWriter,
     reason: string,
     context: StatementContext,
+    reference: Plan,
 ): Plan {
     refuse(change, writer);
     const plan = compileChange(change, writer, change.where);
@@ -57,8 +60,17 @@ export function planChangeBySearch(
     return {
         ...writingPlan(shape, 'vectorised', reason),
         async start(executing, parameters): Promise<StartedStatement> {
-            const found = await findRows(writer.store, search, executing, parameters);
-            const result = changeRows(plan, executing, found, parameters.values);
+            const {signal} = executing;
+            let rows: Datum[][];
+            try {
+                rows = await findRows(shape.bound.tables, search, executing, parameters);
+            } catch (error) {
+                if (!(error instanceof RetryOnReferencePath) && !(error instanceof Unsupported)) throw error;
+                return await reference.start(executing, parameters);
+            }
+            // A statement that was cancelled meanwhile must not write in what the session does next.
+            signal.throwIfAborted();
+            const result = changeRows(plan, executing, foundRows(writer.store, rows), parameters.values);
             return finished(shape, executing, `${verbOf(change)} ${result.changed}`, result.rows, parameters.resultFormats);
         },
     };
@@ -118,28 +130,42 @@ function target(column: number, name: string, type: ColumnExpr['type']): {expr: 
 }
 
 const HIDDEN_COLUMNS = 5;
+/** Rows of one statement: they are in memory until it commits. */
+const ROWS_MAX = 5_000_000;
 
 async function findRows(
-    store: TableStore,
+    tables: readonly TableDescriptor[],
     search: BoundSelect,
     context: StatementContext,
     parameters: Parameters,
-): Promise<FoundRow[]> {
-    const snapshot = await openSnapshot(context, [store.table]);
+): Promise<Datum[][]> {
+    const snapshot = await openSnapshot(context, tables);
     try {
         const printed = print(search, context, parameters.values);
         const result = await snapshot.run(printed, context.output.timeZone);
-        const found: FoundRow[] = [];
+        const rows: Datum[][] = [];
         for (;;) {
             const chunk = await result.fetch();
-            if (chunk === null) return found;
-            for (const row of chunkDatums(chunk, printed.columns, context.catalog.types)) {
-                const one = foundRow(store, row);
-                if (one !== undefined) found.push(one);
-            }
+            if (chunk === null) return rows;
+            for (const row of chunkDatums(chunk, printed.columns, context.catalog.types)) rows.push(row);
+            if (rows.length > ROWS_MAX) throw tooManyRows();
         }
     } finally {
         await snapshot.close();
+    }
+}
+
+function tooManyRows(): PgError {
+    return new PgError('54000', `more than ${ROWS_MAX} rows changed in one statement`, {
+        hint: 'Change them in several statements.',
+    });
+}
+
+/** Heads are looked up as they are used: kept for long they would cease to be the heads of their keys. */
+function* foundRows(store: TableStore, rows: Iterable<readonly Datum[]>): Iterable<FoundRow> {
+    for (const row of rows) {
+        const found = foundRow(store, row);
+        if (found !== undefined) yield found;
     }
 }
 
@@ -149,7 +175,7 @@ function foundRow(store: TableStore, row: readonly Datum[]): FoundRow | undefine
     const values = row.slice(HIDDEN_COLUMNS);
     const {key, bytes} = store.keyOfRow(values, Number(rowid));
     const head = store.head(Number(owner), key, bytes);
-    if (Number(segment) > 0 && head.newest === null) {
+    if (Number(segment) > 0 && head.newest === null && head.pending === null) {
         if (store.tiers.isDead(Number(segment), Number(rowid))) return undefined;
         // Tables without unique keys have no stubs: the head does not know of the cold row.
         head.coldSegment = Number(segment);
@@ -163,6 +189,7 @@ function foundRow(store: TableStore, row: readonly Datum[]): FoundRow | undefine
             deleted: false,
             previous: null,
         };
+        store.grown(head);
     }
-    return {head, seenSeq: Number(seq)};
+    return {head, seen: {rowid: Number(rowid), seq: Number(seq)}};
 }

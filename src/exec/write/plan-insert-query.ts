@@ -42,6 +42,7 @@ export function planInsertQuery(
     return {
         ...writingPlan(shape, 'vectorised', 'rows of a query'),
         async start(executing, parameters): Promise<StartedStatement> {
+            const {signal} = executing;
             let rows: Datum[][];
             try {
                 rows = await queryRows(source.query, shape, executing, parameters.values);
@@ -49,6 +50,8 @@ export function planInsertQuery(
                 if (!(error instanceof RetryOnReferencePath) && !(error instanceof Unsupported)) throw error;
                 return await reference.start(executing, parameters);
             }
+            // A statement that was cancelled meanwhile must not write in what the session does next.
+            signal.throwIfAborted();
             const frame = {row1: null, parameters: parameters.values, context: executing.evaluation};
             const cast = function* (): Iterable<Datum[]> {
                 for (const values of rows) {

@@ -17,7 +17,14 @@ import type {CompileScope, Evaluate} from './scope.ts';
 type Compile = (expr: Expr, scope: CompileScope) => Evaluate;
 
 /** Functions that are called with NULL arguments. */
-const NOT_STRICT = new Set(['concat', 'concat_ws', 'num_nulls', 'num_nonnulls', 'quote_nullable', 'grouping']);
+const NOT_STRICT = new Set(
+    (
+        'array_append array_cat array_position array_positions array_prepend array_remove array_replace array_to_string ' +
+        'concat concat_ws enum_first enum_last enum_range format grouping json_build_array json_build_object ' +
+        'jsonb_build_array jsonb_build_object num_nonnulls num_nulls overlaps pg_typeof quote_nullable string_to_array ' +
+        'string_to_table'
+    ).split(' '),
+);
 /** Types that are read and written by the session's settings, and those whose arithmetic is in its time zone. */
 const PRINTED_BY_SETTINGS = new Set<number>([
     OID.date,
@@ -37,7 +44,9 @@ export function fold(expr: Expr, scope: CompileScope, compile: Compile): Expr {
         case 'operator': {
             const left = expr.left === null ? null : again(expr.left);
             const right = again(expr.right);
-            if (isNull(right) || (left !== null && isNull(left))) return nullOf(expr);
+            // Of all operators only || over arrays takes NULL.
+            const isStrict = expr.op !== '||' || TEXTS.has(expr.type.oid);
+            if (isStrict && (isNull(right) || (left !== null && isNull(left)))) return nullOf(expr);
             const folded = {...expr, left, right};
             const isConstant = right.kind === 'const' && (left === null || left.kind === 'const');
             return isConstant && !touchesSettings([left, right]) ? evaluate(folded, scope, compile) : folded;

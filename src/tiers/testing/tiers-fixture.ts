@@ -5,6 +5,7 @@
 import {mkdir} from 'node:fs/promises';
 import {join} from 'node:path';
 import {pino} from 'pino';
+import type {CatalogView} from '../../../catalog/catalog.ts';
 import type {ColumnDescriptor, IndexDescriptor, TableDescriptor, TableOptions} from '../../../catalog/descriptor.ts';
 import type {Datum} from '../../../catalog/types/datum.ts';
 import {TypeRegistry} from '../../../catalog/types/registry.ts';
@@ -231,6 +232,24 @@ export class TiersFixture implements MoverDatabase {
         };
         await this.mover.flush(table, {signal, progress});
         return moved;
+    }
+
+    async compact(table: TableDescriptor, segments = this.tiers(table.tableId).manifest.segments): Promise<void> {
+        const progress = {total: () => undefined, done: () => undefined};
+        await this.mover.compact(table, segments, {signal: new AbortController().signal, progress});
+    }
+
+    get startedVector(): VectorExecutor | undefined {
+        return this.#vector;
+    }
+
+    /** As much of a catalog as removing what nothing names needs. */
+    get catalog(): CatalogView {
+        const tables = this.#tables;
+        return {
+            tables: () => tables,
+            tableById: (id: number) => tables.find((table) => table.tableId === id),
+        } as unknown as CatalogView;
     }
 
     /** Runs `work` in a transaction again and again until it has met no cold row, and commits. */

@@ -135,6 +135,7 @@ export class Harness {
         const database = {
             name: 'tide',
             settings: {referenceRowsMax},
+            sessions: new Map(),
             catalog,
             twin: ddl.twin,
             committer,
