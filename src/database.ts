@@ -42,6 +42,7 @@ import {JobRunner} from './jobs/job-runner.ts';
 import {LiveService} from './live/live-service.ts';
 import {NotificationHub} from './live/notifications.ts';
 import type {Session} from './session/session.ts';
+import {provideSystemRelations} from './system/providers.ts';
 import {fetchColdRow} from './tiers/cold-rows.ts';
 import {HotRows} from './tiers/hot-source.ts';
 import {tableInput} from './tiers/table-inputs.ts';
@@ -152,6 +153,7 @@ export class Database {
         const database = new Database({
             settings, logger, directory, hot, log, state, catalog, objects, tiers, sequences, fatal,
         });
+        provideSystemRelations(database);
         await database.ddl.initialise();
         database.jobs.start();
         return database;

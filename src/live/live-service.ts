@@ -57,13 +57,15 @@ export class LiveService {
     }
 
     /** @throws PgError 0A000 when the query cannot be kept live, and PostgreSQL's own errors for wrong queries. */
-    plan({text, tree}: LiveQueryText, context: StatementContext): LivePlan {
+    async plan({text, tree}: LiveQueryText, context: StatementContext): Promise<LivePlan> {
         const {identity, output, allUsers} = context;
         let bound;
         try {
             bound = this.#database.planner.bind(tree, [], context);
         } catch (error) {
             if (!(error instanceof Unsupported)) throw error;
+            // A mistake in the query is PostgreSQL's to report.
+            await this.#database.twin.describe(context.twinContext, text, []);
             throw new PgError('0A000', `this query cannot be kept live: ${error.message}`, {
                 hint: 'A live query is a filter and a projection over one table.',
                 cause: error,

@@ -9,7 +9,7 @@ describe('a qualified name', () => {
         [' a . "b c" ', ['a', 'b c']],
         ['"a""b"', ['a"b']],
         ['my-seq', ['my-seq']],
-        ['ÉTÉ', ['ÉtÉ'.replace('t', 't')]],
+        ['ÉTÉ', ['ÉtÉ']],
         ['x'.repeat(70), ['x'.repeat(63)]],
         ['é'.repeat(40), ['é'.repeat(31)]],
     ])('%s is %j', (text, parts) => {

@@ -246,6 +246,8 @@ export class SessionTransaction {
         }
         this.current = null;
         const seq = database.committer.commit(transaction);
+        // Before the transaction is published: it hears its own notifications.
+        this.#runListens();
         if (database.committer.visibleSeq >= seq) {
             this.#ended(true);
             return;
@@ -262,14 +264,18 @@ export class SessionTransaction {
         this.#ended(false);
     }
 
+    #runListens(): void {
+        if (this.#listens.length === 0) return;
+        const listens = this.#listens;
+        this.#listens = [];
+        for (const action of listens) action();
+    }
+
     #ended(committed: boolean): void {
         this.#overlay = undefined;
         this.startMicros = 0n;
-        const listens = this.#listens;
-        if (listens.length > 0) {
-            this.#listens = [];
-            if (committed) for (const action of listens) action();
-        }
+        if (committed) this.#runListens();
+        else this.#listens = [];
         if (!this.inBlock) this.#session.settings.endTransaction(committed);
     }
 

@@ -77,6 +77,7 @@ export class Session implements SessionHandler {
     readonly #notifications: SessionNotifications;
     /** What is running, should it have to be planned again: a text with literals, a statement, a prepared one. */
     #source: string | Statement | PreparedStatement = '';
+    #replanned: Plan | undefined;
     #closed = false;
 
     constructor(
@@ -165,7 +166,10 @@ export class Session implements SessionHandler {
 
     #runSimple(plan: Plan, parameters: Parameters): Awaitable<void> {
         const started = this.#start(plan, parameters);
-        if (started instanceof Promise) return started.then((result) => this.#finishSimple(plan, result));
+        if (started instanceof Promise) {
+            // Nothing was told to the client yet: another result type does no harm.
+            return started.then((result) => this.#finishSimple(this.#replanned ?? plan, result));
+        }
         return this.#finishSimple(plan, started);
     }
 
@@ -299,7 +303,9 @@ export class Session implements SessionHandler {
     /** DDL has changed a table of the running statement since it was planned. Its parameters have been read already. */
     async replanRunning(stale: Plan): Promise<{readonly plan: Plan; readonly parameters: Parameters | undefined}> {
         const source = this.#source;
-        const {planner} = this.database;
+        const {planner, committer} = this.database;
+        // The change may be ordered and not visible yet.
+        await committer.whenVisible(committer.enqueuedSeq);
         let plan: Plan | null | undefined;
         let parameters: Parameters | undefined;
         if (typeof source === 'string') ({plan, parameters} = planner.planLiteral(source, this.#context) ?? {});
@@ -308,9 +314,10 @@ export class Session implements SessionHandler {
             plan = source.plan;
         } else plan = await planner.plan(source, [], this.#context);
         const sameParameters = parameters !== undefined || isSame(stale.parameterTypes, plan?.parameterTypes ?? []);
-        if (plan === null || plan === undefined || !sameParameters || !sameFields(stale.fields, plan.fields)) {
+        if (plan === null || plan === undefined || !sameParameters) {
             throw new PgError('0A000', 'cached plan must not change result type');
         }
+        this.#replanned = plan;
         return {plan, parameters};
     }
 
@@ -454,6 +461,7 @@ export class Session implements SessionHandler {
         if (plan.writes) this.transaction.refuseWrite(plan);
         if (plan.path !== 'utility') this.transaction.hasRun = true;
         context.beginStatement();
+        this.#replanned = undefined;
         this.running = true;
         const started = runWithWaits(this, context, plan, parameters);
         if (started instanceof Promise) return this.#guard(started);

@@ -5,6 +5,7 @@
  * What must stay true: a value that is accepted is in the form that SHOW prints.
  */
 import {PgError} from '../../catalog/errors.ts';
+import {parseSearchPath} from './qualified-name.ts';
 import {parseDateStyle, parseExtraFloatDigits, parseTimeZone} from './setting-parsers.ts';
 
 export interface SettingDefinition {
@@ -101,13 +102,18 @@ const isolation = (value: string, name: string): string => {
     });
 };
 
+function searchPath(value: string): string {
+    parseSearchPath(value, '');
+    return value;
+}
+
 export const SETTING_DEFINITIONS: readonly SettingDefinition[] = [
     {name: 'application_name', default: '', reported: true, parse: applicationName, inTwin: true},
     {name: 'client_encoding', default: 'UTF8', reported: true, parse: encoding},
     {name: 'DateStyle', default: 'ISO, MDY', reported: true, inTwin: true, parse: (value) => parseDateStyle(value, 'ISO, MDY')},
     {name: 'IntervalStyle', default: 'postgres', reported: true, inTwin: true, parse: oneOf('postgres', 'postgres_verbose', 'sql_standard', 'iso_8601')},
     {name: 'TimeZone', default: 'UTC', reported: true, inTwin: true, parse: parseTimeZone},
-    {name: 'search_path', default: '"$user", public', reported: true, inTwin: true, parse: (value) => value},
+    {name: 'search_path', default: '"$user", public', reported: true, inTwin: true, parse: searchPath},
     {name: 'standard_conforming_strings', default: 'on', reported: true, parse: (value, name) => {
         if (boolean(value, name) === 'off') throw new PgError('0A000', 'standard_conforming_strings = off is not supported');
         return 'on';

@@ -28,22 +28,18 @@ export async function fetchColdRow(database: ColdRowsDatabase, head: Head): Prom
 /** As fetchColdRow for many heads of one table: one read for all rows of a segment. */
 export async function fetchColdRows(database: ColdRowsDatabase, store: TableStore, heads: Iterable<Head>): Promise<void> {
     const {tiers} = store;
-    const bySegment = new Map<number, Map<number, Head>>();
+    const bySegment = new Map<SegmentMeta, Map<number, Head>>();
     for (const head of heads) {
         if (head.newest !== null || head.coldSegment === 0) continue;
-        const segmentId = tiers.currentSegmentId(head.coldSegment);
-        if (tiers.segment(segmentId) === undefined || tiers.isDead(segmentId, head.coldRowid)) {
+        const segment = tiers.readableSegment(head.coldSegment);
+        if (segment === undefined || tiers.isDead(head.coldSegment, head.coldRowid)) {
             lookAgain(database, head);
             continue;
         }
-        const byRowid = bySegment.get(segmentId) ?? new Map<number, Head>();
-        bySegment.set(segmentId, byRowid.set(head.coldRowid, head));
+        const byRowid = bySegment.get(segment) ?? new Map<number, Head>();
+        bySegment.set(segment, byRowid.set(head.coldRowid, head));
     }
-    for (const [segmentId, byRowid] of bySegment) {
-        const segment = tiers.segment(segmentId);
-        // Compacted or dropped while another segment was read: the statement comes again for these.
-        if (segment !== undefined) await fetchFromSegment(database, store, segment, byRowid);
-    }
+    for (const [segment, byRowid] of bySegment) await fetchFromSegment(database, store, segment, byRowid);
 }
 
 async function fetchFromSegment(

@@ -285,7 +285,7 @@ describe('rows that are written while they are flushed', () => {
         const disturber = async (): Promise<void> => {
             while (!stop.signal.aborted) {
                 (await db.vector()).mirror.invalidate(1);
-                await new Promise((resolve) => setTimeout(resolve, 7));
+                await new Promise((resolve) => setTimeout(resolve, 60));
             }
         };
         const running = [writer(), writer(), writer(), reader(), reader(), disturber()];
@@ -296,10 +296,13 @@ describe('rows that are written while they are flushed', () => {
                 if (i % 3 === 2) await db.compact(LEDGER);
             }
         })();
-        await Promise.race([flushes, failed]);
-        stop.abort();
-        await Promise.all(running);
-        await flushes;
+        try {
+            await Promise.race([flushes, failed]);
+        } finally {
+            stop.abort();
+            await Promise.allSettled([...running, flushes]);
+        }
+        await Promise.all([...running, flushes]);
         expect(reads).toBeGreaterThan(3);
         expect(moves).toBeGreaterThan(20);
         expect(await db.query(TOTALS)).toEqual(expected);

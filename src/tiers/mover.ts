@@ -222,12 +222,11 @@ export class Mover {
         await mirror.prepare([table]);
         const fixed = await executor.exclusively(async () => {
             const snapshotSeq = await mirror.sync([table], this.#database.committer.visibleSeq);
+            // Named before anything is awaited: a mirror may be forgotten at any time, its table stays for a while.
+            const name = mirror.nameOf(table.tableId);
+            const columns = segmentColumnSpecs(table, mirror, this.#database.typeCodec);
             await connection.run('BEGIN');
-            return {
-                snapshotSeq,
-                name: mirror.nameOf(table.tableId),
-                columns: segmentColumnSpecs(table, mirror, this.#database.typeCodec),
-            };
+            return {snapshotSeq, name, columns};
         });
         const cutoff = expiryCutoffNs(store);
         const unexpired = cutoff === undefined ? '' : ` AND _updated >= CAST('${cutoff}' AS BIGINT)`;

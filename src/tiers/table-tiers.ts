@@ -74,10 +74,23 @@ export class TableTiers {
     /** The segment that has the rows of this one now: heads and stubs may still name a compacted one. */
     currentSegmentId(segmentId: number): number {
         let current = segmentId;
-        for (let next = this.#successors.get(current); next !== undefined; next = this.#successors.get(current)) {
-            current = next;
-        }
+        for (const next of this.#succession(segmentId)) current = next;
         return current;
+    }
+
+    /** Where a row of the segment can be read: its successor, but for the moment in which that is not visible yet. */
+    readableSegment(segmentId: number): SegmentMeta | undefined {
+        let readable: SegmentMeta | undefined;
+        for (const current of this.#succession(segmentId)) readable = this.segment(current) ?? readable;
+        return readable;
+    }
+
+    *#succession(segmentId: number): Iterable<number> {
+        let current: number | undefined = segmentId;
+        while (current !== undefined) {
+            yield current;
+            current = this.#successors.get(current);
+        }
     }
 
     /** A commit that replaces or deletes this version is enqueued. */
@@ -101,8 +114,12 @@ export class TableTiers {
         rows.add(rowid, seq);
     }
 
+    /** Also when the segment was compacted since: then the row may have died before or after that. */
     isDead(segmentId: number, rowid: number): boolean {
-        return this.#dead.get(this.currentSegmentId(segmentId))?.has(rowid) ?? false;
+        for (const current of this.#succession(segmentId)) {
+            if (this.#dead.get(current)?.has(rowid) === true) return true;
+        }
+        return false;
     }
 
     /** Row ids of the segment that are dead for a reader at `snapshotSeq`, ascending. Not to be changed. */

@@ -205,7 +205,8 @@ export class Committer implements ChangeFeed {
         this.#unappliedBytes += payload.length;
         this.#publish(built, seq);
         for (const slot of slots) {
-            if (slot.pendingHolder === undefined) continue;
+            // What a savepoint gave back may be another transaction's by now.
+            if (slot.pendingHolder === undefined || slot.lockedBy !== transaction) continue;
             slot.holder = slot.pendingHolder;
             slot.pendingHolder = undefined;
             slot.pinnedSeq = seq;
@@ -322,8 +323,10 @@ export class Committer implements ChangeFeed {
         const {store, owner} = head;
         const {values} = pending;
         const seq = ++this.#seq;
+        // What is deleted is the committed row, even where the transaction had put another in its place before.
+        const rowid = values === null && replaced !== null ? replaced.rowid : pending.rowid;
         const version: RowVersion = {
-            rowid: pending.rowid,
+            rowid,
             seq,
             updatedNs: this.#nextUpdatedNs(),
             owner,
@@ -339,7 +342,7 @@ export class Committer implements ChangeFeed {
         built.changes.push({
             table: store.table,
             owner,
-            rowid: pending.rowid,
+            rowid,
             seq,
             before: replaced,
             after: values === null ? null : version,

@@ -40,8 +40,9 @@ export class Transaction {
     readonly locked: Lockable[] = [];
     waitingFor: Lockable | null = null;
     cancelWait: ((error: unknown) => void) | null = null;
-    /** Heads with a pending write, in order of their first write. */
+    /** Heads that it has written to and has locked, in order of the first write; some may have no pending write now. */
     readonly heads = new Set<Head>();
+    /** Slots that it has had locked; a savepoint may have given some back. */
     readonly slots = new Set<UniqueSlot>();
     /** A row changed its key: it is a delete under one head and an insert under another. */
     movedRows = false;
@@ -125,6 +126,8 @@ export class Transaction {
     /** As `rollbackTo`, and gives back the locks taken since: others need not wait for what never happened. */
     rollbackToSavepoint(mark: TransactionMark): void {
         this.rollbackTo(mark);
+        const given = new Set<Lockable>(this.locked.slice(mark.locked));
+        for (const head of this.heads) if (given.has(head)) this.heads.delete(head);
         unlockSince(this, mark.locked);
     }
 }

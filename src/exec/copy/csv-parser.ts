@@ -37,6 +37,8 @@ export class CsvParser implements CopyParser {
     #open: string | undefined;
     #headerDone: boolean;
     #anyRecord = false;
+    /** Number of the line `\.` that may have been the last. */
+    #marker: number | undefined;
     /** Of the record at hand: its first line. */
     #startLine = 0;
     lineNumber = 0;
@@ -108,9 +110,18 @@ export class CsvParser implements CopyParser {
             }
             this.#open = undefined;
             this.#anyRecord = true;
+            // It was not the end: a value like any other.
+            if (this.#marker !== undefined) {
+                const held = this.#record('\\.', false, this.#marker);
+                this.#marker = undefined;
+                if (held !== undefined) yield held;
+            }
             // Clients before PostgreSQL 18 send the end marker also with CSV; only the last line can be one.
-            if (last && i === lines.length - 1 && record === '\\.') return;
-            const read = this.#record(record, quoted || wasOpen);
+            if (record === '\\.') {
+                this.#marker = this.lineNumber;
+                continue;
+            }
+            const read = this.#record(record, quoted || wasOpen, this.lineNumber);
             if (read !== undefined) yield read;
         }
     }
@@ -123,8 +134,7 @@ export class CsvParser implements CopyParser {
         return count;
     }
 
-    #record(line: string, quoted: boolean): CopyRecord | undefined {
-        const {lineNumber} = this;
+    #record(line: string, quoted: boolean, lineNumber: number): CopyRecord | undefined {
         try {
             const fields = quoted ? this.#quotedFields(line) : this.#plainFields(line);
             if (!this.#headerDone) {

@@ -119,7 +119,9 @@ function record(
         if (after !== undefined && tentative !== undefined && stores.tentative(tentative) !== undefined) {
             stores.tentative(tentative)?.become(after);
             published.push([tentative, after]);
-        } else if (before !== undefined) requireUntouched(before, after, renamed);
+        } else if (before !== undefined && stores.get(before).lockedBy !== transaction) {
+            requireUntouched(before, after, renamed);
+        }
     }
     const replacements = replacementsOf(changes);
     noteForFeed(transaction, final, replacements, known);
@@ -138,7 +140,11 @@ function record(
         publishSequences(database, final);
         services.collect(rangesLeft(catalog, changes));
     });
-    return database.committer.commit(transaction);
+    const replaced = [...published.map(([, after]) => after), ...gone].map((table) => stores.shared(table.tableId));
+    const seq = database.committer.commit(transaction);
+    // The locks are given back already: whoever waited for them plans again, on the catalog as it is at `seq`.
+    for (const store of replaced) if (store !== undefined) store.retired = true;
+    return seq;
 }
 
 /** A table that the statements did not lock may change in names only. */

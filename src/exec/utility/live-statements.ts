@@ -22,14 +22,14 @@ import {commandPlan, field, rowsPlan} from './plans.ts';
 type Own<K extends OwnStatement['kind']> = Extract<OwnStatement, {kind: K}>;
 
 /** Compiled for the session that asks; errors in the query carry their place in the whole statement. */
-function livePlan(subscribe: Subscribe, context: StatementContext, planner: Planner): LivePlan {
+async function livePlan(subscribe: Subscribe, context: StatementContext, planner: Planner): Promise<LivePlan> {
     const {text, offset} = subscribe.query;
     try {
         const [query, second] = planner.split(text);
         if (query === undefined || second !== undefined || query.kind !== 'parsed') {
             throw new PgError('42601', 'a live query is one SELECT');
         }
-        return context.database.live.plan({text, tree: query.tree}, context);
+        return await context.database.live.plan({text, tree: query.tree}, context);
     } catch (error) {
         if (!(error instanceof PgError) || error.position === undefined) throw error;
         const {severity, code, message, detail, hint} = error;
@@ -38,12 +38,12 @@ function livePlan(subscribe: Subscribe, context: StatementContext, planner: Plan
     }
 }
 
-export function planLiveListen(own: Own<'listen'>, context: StatementContext, planner: Planner): Plan {
+export async function planLiveListen(own: Own<'listen'>, context: StatementContext, planner: Planner): Promise<Plan> {
     const subscribe: Subscribe = {query: {text: own.channel, offset: 'LISTEN "'.length}, options: {snapshot: false}};
-    livePlan(subscribe, context, planner);
+    await livePlan(subscribe, context, planner);
     return commandPlan(context, async (executing) => {
         const {session, database} = executing;
-        const plan = livePlan(subscribe, executing, planner);
+        const plan = await livePlan(subscribe, executing, planner);
         const listen = database.live.listener(own.channel, plan, executing);
         // Outside of a block the error of an opening is the statement's; at a commit it comes as an event.
         if (!session.transaction.inBlock && !session.transaction.manyStatements) await listen.now();
@@ -63,17 +63,21 @@ export function planExplainSubscribe(own: Own<'explain subscribe'>, context: Sta
     return rowsPlan(
         context,
         [field('QUERY PLAN', OID.text)],
-        (executing) => explainLivePlan(livePlan(own.subscribe, executing, planner)).map((line) => [line]),
+        async (executing) => explainLivePlan(await livePlan(own.subscribe, executing, planner)).map((line) => [line]),
         () => 'EXPLAIN',
     );
 }
 
-export function planCopySubscribe(own: Own<'copy subscribe'>, context: StatementContext, planner: Planner): Plan {
-    livePlan(own.subscribe, context, planner);
+export async function planCopySubscribe(
+    own: Own<'copy subscribe'>,
+    context: StatementContext,
+    planner: Planner,
+): Promise<Plan> {
+    await livePlan(own.subscribe, context, planner);
     return commandPlan(context, async (executing) => {
         const {writer} = executing;
         const queue = new LiveQueue(executing.database.settings.liveQueueBytesMax);
-        const plan = livePlan(own.subscribe, executing, planner);
+        const plan = await livePlan(own.subscribe, executing, planner);
         const subscription = await executing.database.live.subscribe(plan, own.subscribe.options, queue, executing);
         let stopped = false;
         executing.onCancel(() => {
@@ -96,8 +100,8 @@ export function planCopySubscribe(own: Own<'copy subscribe'>, context: Statement
     });
 }
 
-export function planSubscribe(own: Own<'subscribe'>, context: StatementContext, planner: Planner): Plan {
-    livePlan(own.subscribe, context, planner);
+export async function planSubscribe(own: Own<'subscribe'>, context: StatementContext, planner: Planner): Promise<Plan> {
+    await livePlan(own.subscribe, context, planner);
     return {
         path: 'utility',
         reason: 'a live query',
@@ -108,7 +112,7 @@ export function planSubscribe(own: Own<'subscribe'>, context: StatementContext, 
         endsTransaction: false,
         async start(executing): Promise<StartedStatement> {
             const queue = new LiveQueue(executing.database.settings.liveQueueBytesMax);
-            const plan = livePlan(own.subscribe, executing, planner);
+            const plan = await livePlan(own.subscribe, executing, planner);
             const subscription = await executing.database.live.subscribe(plan, own.subscribe.options, queue, executing);
             const rows = new EventRows(queue, subscription, executing);
             return {rows, tag: (events) => `SUBSCRIBE ${events}`};

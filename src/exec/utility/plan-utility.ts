@@ -130,13 +130,13 @@ async function planOwn(
     const {own} = statement;
     switch (own.kind) {
         case 'listen':
-            return planLiveListen(own, context, planner);
+            return await planLiveListen(own, context, planner);
         case 'unlisten':
             return planLiveUnlisten(own, context);
         case 'subscribe':
-            return planSubscribe(own, context, planner);
+            return await planSubscribe(own, context, planner);
         case 'copy subscribe':
-            return planCopySubscribe(own, context, planner);
+            return await planCopySubscribe(own, context, planner);
         case 'explain subscribe':
             return planExplainSubscribe(own, context, planner);
         case 'kill live query':

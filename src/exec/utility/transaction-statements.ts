@@ -48,7 +48,7 @@ export function applyModes(context: StatementContext, modes: TransactionModes): 
     const {session} = context;
     const {isolation, readOnly, deferrable} = modes;
     if (isolation !== undefined) {
-        if (session.transaction.hasRun) {
+        if (session.transaction.hasRun && isolation !== context.setting('transaction_isolation')) {
             throw new PgError('25001', 'SET TRANSACTION ISOLATION LEVEL must be called before any query');
         }
         session.settings.set('transaction_isolation', isolation, true);

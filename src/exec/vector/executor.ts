@@ -36,6 +36,7 @@ export interface Pinned {
 
 /** Row ids up to this many are written into the statement; more go through a temporary table. */
 const INLINE_ROWIDS_MAX = 100;
+const PIN_TURNS_MAX = 3;
 
 export class VectorExecutor {
     readonly mirror: Mirror;
@@ -60,8 +61,8 @@ export class VectorExecutor {
     }
 
     /**
-     * A snapshot of these tables. `pin` is called under the lock, synchronously: what it reads of the visible sequence
-     * and the manifests belongs together.
+     * A snapshot of these tables. `pin` is called under the lock, synchronously, and perhaps more than once: what it reads
+     * of the visible sequence and the manifests belongs together.
      */
     async snapshot(tables: readonly TableDescriptor[], pin: () => Pinned): Promise<VectorSnapshot> {
         const connection = await this.engine.acquireReader();
@@ -69,10 +70,16 @@ export class VectorExecutor {
             // Before the lock: building a mirror takes as long as the table is large.
             await this.mirror.prepare(tables);
             return await this.mirror.lock.run(async () => {
-                const pinned = pin();
-                const mirrorSeq = await this.mirror.sync(tables, pinned.seq);
-                await connection.run('BEGIN');
+                let pinned = pin();
+                let mirrorSeq = await this.mirror.sync(tables, pinned.seq);
+                // A mirror that had to be built is past what was pinned: then the newest is pinned again.
+                for (let turn = 0; mirrorSeq > pinned.seq && turn < PIN_TURNS_MAX; turn++) {
+                    pinned = pin();
+                    mirrorSeq = await this.mirror.sync(tables, pinned.seq);
+                }
+                // Named before anything is awaited: DDL may forget a mirror at any time, its table stays until the next sync.
                 const names = new Map(tables.map((table) => [table.tableId, this.mirror.nameOf(table.tableId)]));
+                await connection.run('BEGIN');
                 const opened = new VectorSnapshot(this, this.#codec, connection, pinned, mirrorSeq, names);
                 this.#open.add(opened);
                 return opened;

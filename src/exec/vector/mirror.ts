@@ -156,7 +156,9 @@ export class Mirror {
             const present = mirrors.filter((mirror) => mirror !== undefined);
             // All to one sequence: a table built a moment ago may be ahead of the others.
             const reached = present.reduce((most, mirror) => Math.max(most, mirror.reachedSeq), target);
-            if (await this.#apply(present, reached)) return reached;
+            // DDL may have dropped one while it was applied to.
+            const applied = await this.#apply(present, reached);
+            if (applied && present.every((mirror) => mirror.ready)) return reached;
         }
         throw new Error('the mirrors of a query were replaced again and again');
     }
