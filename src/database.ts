@@ -278,7 +278,7 @@ export class Database {
         await this.log.close();
         await this.hot.close();
         await this.objects.close();
-        await this.#directory.close();
+        this.#directory.close();
     }
 }
 

@@ -13,6 +13,7 @@ import {BUILTIN_TYPES} from './builtin.ts';
 import {enumType} from './enum.ts';
 import {makeType} from './pg-type.ts';
 import type {PgType} from './pg-type.ts';
+import {UPDATED_TIME, UPDATED_TIME_OID} from './updated-time.ts';
 
 interface DynamicIdentity {
     readonly oid: number;
@@ -53,6 +54,7 @@ export class TypeRegistry {
             this.#byOid.set(type.oid, type);
             this.#byName.set(type.name, type);
         }
+        this.#byOid.set(UPDATED_TIME_OID, UPDATED_TIME);
     }
 
     get(oid: number): PgType | undefined {

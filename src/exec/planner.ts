@@ -31,6 +31,7 @@ import {planPointSelect} from './point/select.ts';
 import {planReference} from './reference/plan.ts';
 import type {StatementContext} from './statement-context.ts';
 import {planUtility} from './utility/plan-utility.ts';
+import {sessionFunctionPlan} from './utility/session-functions.ts';
 import {systemFunctionPlan} from './utility/system-functions.ts';
 import {planVector} from './vector-plan.ts';
 import {planChangeByKey, planChangeBySearch} from './write/plan-change.ts';
@@ -172,7 +173,7 @@ export class Planner {
         if (statement.kind === 'own') return await planUtility(statement, parameterTypes, context, this);
         const kind = Object.keys(statement.tree)[0] ?? '';
         if (!OPTIMIZABLE.has(kind)) return await planUtility(statement, parameterTypes, context, this);
-        const system = systemFunctionPlan(statement.tree, context);
+        const system = systemFunctionPlan(statement.tree, context) ?? sessionFunctionPlan(statement.tree, context);
         if (system !== undefined) return system;
         // SELECT … INTO
         if (this.#database.ddl.createsTableFromQuery(statement)) return await this.#database.ddl.plan(statement, context);

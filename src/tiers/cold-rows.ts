@@ -105,8 +105,10 @@ function lookAgain(database: ColdRowsDatabase, head: Head): void {
     const stored = database.hot.getSync(rowKey(store.table.tableId, head.owner, head.keyBytes));
     if (stored === undefined) return;
     const row = decodeStoredRow(stored, store.codec);
-    if (!('segmentId' in row)) head.newest = row;
-    else if (row.segmentId !== namedSegment) {
+    if (!('segmentId' in row)) {
+        head.newest = row;
+        store.markIfMoving(head, row);
+    } else if (row.segmentId !== namedSegment) {
         head.coldSegment = row.segmentId;
         head.coldRowid = row.rowid;
     }

@@ -365,6 +365,7 @@ export class Mover {
             this.#fault(relocation, 'manifest-logged');
         });
         const seq = committer.commit(transaction);
+        relocation.seal();
         if (change.added !== undefined) for (const removed of removedIds) tiers.succeed(removed, segmentId);
         return seq;
     }

@@ -28,6 +28,7 @@ export class Relocation {
     #states = new Uint8Array(4096);
     #count = 0;
     #staying = 0;
+    #sealed = false;
     #dirtySlices = new Set<number>();
 
     constructor(segmentId: number, from: 'hot' | 'cold') {
@@ -76,8 +77,14 @@ export class Relocation {
         this.#early = undefined;
     }
 
+    /** The commit is enqueued: who leaves has left, and later changes find the rows in their new place. */
+    seal(): void {
+        this.#sealed = true;
+    }
+
     /** A commit that replaces or deletes this version of the row is enqueued. */
     noteReplaced(rowid: number, seq: number): void {
+        if (this.#sealed) return;
         const index = this.#indexOf.get(rowid);
         if (index === undefined) this.#early?.set(rowid, seq);
         else if (this.seq(index) <= seq) this.stay(index);

@@ -10,10 +10,9 @@
  * - At most one transaction has an uncommitted write on a head: `pending` belongs to `lockedBy`.
  */
 import type {Datum} from '../../catalog/types/datum.ts';
-import type {Lockable, Waiter} from './locks.ts';
+import type {Lockable, LockHolder, Waiter} from './locks.ts';
 import type {RowVersion} from './row-version.ts';
 import type {TableStore} from './table-store.ts';
-import type {Transaction} from './transaction.ts';
 
 /** A key as a Map key: equal keys of a table give the same value. */
 export type HeadKey = number | bigint | string | boolean;
@@ -26,7 +25,7 @@ export class Head implements Lockable {
     newest: RowVersion | null = null;
     coldSegment = 0;
     coldRowid = 0;
-    lockedBy: Transaction | null = null;
+    lockedBy: LockHolder | null = null;
     pending: PendingWrite | null = null;
     waiters: Waiter[] | null = null;
     /** Set by every hit; cleared by the passing eviction hand. */

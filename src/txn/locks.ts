@@ -6,14 +6,25 @@
  * driver undoes the statement's effects, awaits the lock and runs the statement again on the then newest rows. That is
  * PostgreSQL's wait and re-check of READ COMMITTED, and it cannot starve: locks taken so far are kept.
  *
+ * A lock is held by one transaction, or shared by several (FOR SHARE, FOR KEY SHARE); who shares it may make it its own
+ * when nobody else does.
+ *
  * What must stay true: a transaction waits for at most one lock; the wait-for graph is checked before each wait, so a
- * cycle never forms (40P01 goes to the one who would close it).
+ * cycle never forms (40P01 goes to the one who would close it). A lock stands once in `locked` of each holder.
  */
+import assert from 'node:assert/strict';
 import {PgError} from '../../catalog/errors.ts';
 import type {Transaction} from './transaction.ts';
 
+/** Those who share a lock; never empty. */
+export class SharedHolders {
+    readonly transactions = new Set<Transaction>();
+}
+
+export type LockHolder = Transaction | SharedHolders;
+
 export interface Lockable {
-    lockedBy: Transaction | null;
+    lockedBy: LockHolder | null;
     waiters: Waiter[] | null;
 }
 
@@ -35,15 +46,49 @@ export class LockWait extends Error {
 
 /** Takes the lock or throws LockWait. */
 export function lock(transaction: Transaction, target: Lockable): void {
-    if (target.lockedBy === transaction) return;
-    if (target.lockedBy !== null) throw new LockWait(target);
+    const holder = target.lockedBy;
+    if (holder === transaction) return;
+    if (holder === null) {
+        target.lockedBy = transaction;
+        transaction.locked.push(target);
+        return;
+    }
+    if (!isHeldOnlyBy(holder, transaction)) throw new LockWait(target);
+    // It was shared with nobody. It stays the transaction's own even if a savepoint from before is rolled back to.
     target.lockedBy = transaction;
+}
+
+/** Shares the lock with others that share it, or throws LockWait. */
+export function lockShared(transaction: Transaction, target: Lockable): void {
+    let holder = target.lockedBy;
+    if (holder === transaction) return;
+    if (holder === null) {
+        holder = new SharedHolders();
+        target.lockedBy = holder;
+    }
+    if (!(holder instanceof SharedHolders)) throw new LockWait(target);
+    if (holder.transactions.has(transaction)) return;
+    holder.transactions.add(transaction);
     transaction.locked.push(target);
+}
+
+/** Whether others stand in the way of taking the lock. */
+export function isLockedAgainst(target: Lockable, transaction: Transaction | null, shared: boolean): boolean {
+    const holder = target.lockedBy;
+    if (holder === null) return false;
+    if (shared && holder instanceof SharedHolders) return false;
+    return !isHeldOnlyBy(holder, transaction);
+}
+
+function isHeldOnlyBy(holder: LockHolder, transaction: Transaction | null): boolean {
+    if (transaction === null) return false;
+    if (holder instanceof SharedHolders) return holder.transactions.size === 1 && holder.transactions.has(transaction);
+    return holder === transaction;
 }
 
 /** Resolves when the lock may be tried again. Rejects with 40P01, 55P03 (lock_timeout) or 57014 (cancel). */
 export function waitForLock(transaction: Transaction, target: Lockable, timeoutMs: number): Promise<void> {
-    if (target.lockedBy === null || target.lockedBy === transaction) return Promise.resolve();
+    if (!isLockedAgainst(target, transaction, false)) return Promise.resolve();
     assertNoCycle(transaction, target);
     return new Promise<void>((resolve, reject) => {
         let timer: NodeJS.Timeout | undefined;
@@ -82,17 +127,27 @@ export function waitForLock(transaction: Transaction, target: Lockable, timeoutM
 }
 
 function assertNoCycle(transaction: Transaction, target: Lockable): void {
-    let holder = target.lockedBy;
-    // Bounded: each step goes to another waiting transaction, and no cycle exists before this wait.
-    while (holder !== null) {
-        if (holder === transaction) {
+    const seen = new Set<Transaction>();
+    const ahead = holdersOf(target).filter((holder) => holder !== transaction);
+    const blockers = [...ahead];
+    // Bounded by the transactions there are: each is looked at once.
+    for (let blocker = blockers.pop(); blocker !== undefined; blocker = blockers.pop()) {
+        if (blocker === transaction) {
             throw new PgError('40P01', 'deadlock detected', {
-                detail: `Process ${transaction.processId} waits for a lock held by process ${target.lockedBy?.processId ?? 0}, which waits for process ${transaction.processId}.`,
+                detail: `Process ${transaction.processId} waits for a lock held by process ${ahead[0]?.processId ?? 0}, which waits for process ${transaction.processId}.`,
                 hint: 'See server log for query details.',
             });
         }
-        holder = holder.waitingFor === null ? null : holder.waitingFor.lockedBy;
+        if (seen.has(blocker) || blocker.waitingFor === null) continue;
+        seen.add(blocker);
+        const waiting = blocker;
+        blockers.push(...holdersOf(blocker.waitingFor).filter((holder) => holder !== waiting));
     }
+}
+
+export function holdersOf({lockedBy}: Lockable): readonly Transaction[] {
+    if (lockedBy === null) return [];
+    return lockedBy instanceof SharedHolders ? [...lockedBy.transactions] : [lockedBy];
 }
 
 /** Gives back the locks taken since there were `kept` of them. */
@@ -101,7 +156,14 @@ export function unlockSince(transaction: Transaction, kept: number): void {
     for (let i = kept; i < locked.length; i++) {
         const target = locked[i];
         if (target === undefined) continue;
-        target.lockedBy = null;
+        const holder = target.lockedBy;
+        if (holder instanceof SharedHolders) {
+            holder.transactions.delete(transaction);
+            if (holder.transactions.size === 0) target.lockedBy = null;
+        } else {
+            assert(holder === transaction, 'who gives back a lock has it');
+            target.lockedBy = null;
+        }
         // All waiters try again: the first to run takes the lock, the others wait anew behind it.
         if (target.waiters !== null) for (const waiter of [...target.waiters]) waiter.wake();
     }

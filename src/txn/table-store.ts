@@ -18,6 +18,7 @@ import {Head, type HeadKey} from './head.ts';
 import {IndexWriter} from './index-writer.ts';
 import type {Lockable, Waiter} from './locks.ts';
 import type {RowCache} from './row-cache.ts';
+import type {RowVersion} from './row-version.ts';
 import {decodeStoredRow} from './stored-row.ts';
 import type {TableTiers} from '../tiers/table-tiers.ts';
 import type {Transaction} from './transaction.ts';
@@ -130,16 +131,19 @@ export class TableStore implements Lockable {
                 head.coldRowid = row.rowid;
             } else {
                 head.newest = row;
-                // On its way into a segment, and LevelDB does not say so yet.
-                const {relocation} = this.tiers;
-                if (relocation !== null && relocation.from === 'hot' && relocation.has(row.rowid, row.seq)) {
-                    head.coldSegment = relocation.segmentId;
-                    head.coldRowid = row.rowid;
-                }
+                this.markIfMoving(head, row);
             }
         }
         this.#add(heads, head);
         return head;
+    }
+
+    /** A version read from LevelDB may be on its way into a segment, which LevelDB does not say yet. */
+    markIfMoving(head: Head, row: RowVersion): void {
+        const {relocation} = this.tiers;
+        if (relocation === null || relocation.from !== 'hot' || !relocation.has(row.rowid, row.seq)) return;
+        head.coldSegment = relocation.segmentId;
+        head.coldRowid = row.rowid;
     }
 
     /** The head of a row with a row id that was never used: LevelDB need not be asked. */

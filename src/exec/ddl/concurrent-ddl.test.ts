@@ -78,7 +78,7 @@ async function leftovers(): Promise<number> {
 }
 
 async function settled(): Promise<void> {
-    for (let i = 0; i < 200 && (await leftovers()) > 0; i++) await sleep(10);
+    for (let i = 0; i < 20 && (await leftovers()) > 0; i++) await sleep(250);
     expect(await leftovers()).toBe(0);
 }
 

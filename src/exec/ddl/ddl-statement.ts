@@ -75,11 +75,23 @@ async function tryOnTwin(
             (t) => applyDdl(t, plan, session, {committed: database.catalog, known, ids}),
             {commit: false, signal: context.signal},
         );
-        const changed = outcome.change.tables.flatMap(({before}) => (before === undefined ? [] : [before]));
+        const change = withConvertedTables(outcome.change, known);
+        const changed = change.tables.flatMap(({before}) => (before === undefined ? [] : [before]));
         const waited = await lockTables(context, changed);
-        if (!waited && context.catalog.version === version) return {outcome, known};
+        if (!waited && context.catalog.version === version) return {outcome: {...outcome, change}, known};
     }
     throw new PgError('40001', 'could not serialize access due to concurrent changes of the catalog');
+}
+
+/** ALTER COLUMN … TYPE the same USING …: the descriptor is what it was, but the values are not. */
+function withConvertedTables(change: CatalogChange, known: CatalogView): CatalogChange {
+    const tables = [...change.tables];
+    for (const {tableId, usingSql} of change.retyped) {
+        if (usingSql === undefined || tables.some(({before}) => before?.tableId === tableId)) continue;
+        const before = known.tableById(tableId);
+        if (before !== undefined) tables.push({before, after: {...before, version: before.version + 1}});
+    }
+    return {...change, tables};
 }
 
 interface Alteration {

@@ -3,13 +3,21 @@
  */
 import {PgError} from '../../../catalog/errors.ts';
 import type {Datum} from '../../../catalog/types/datum.ts';
+import {SYSTEM_COLUMNS} from '../../../catalog/descriptor.ts';
 import type {PgType} from '../../../catalog/types/pg-type.ts';
+import {UPDATED_TIME} from '../../../catalog/types/updated-time.ts';
 import type {TypeRegistry} from '../../../catalog/types/registry.ts';
 import type {Awaitable, FieldDescription} from '../../../wire/handler.ts';
-import type {BoundSelect, BoundStatement, SortKey} from '../../sql/bound.ts';
+import type {BoundSelect, BoundStatement, RowLockStrength, Expr, SortKey} from '../../sql/bound.ts';
 import {Unsupported} from '../../sql/bound.ts';
-import {compileExpression, compilePredicate, type CompileScope, type Evaluate, type Frame} from '../../sql/compile/compile-expression.ts';
-import {lock} from '../../txn/locks.ts';
+import {
+    compileExpression,
+    compilePredicate,
+    type CompileScope,
+    type Evaluate,
+    type Frame,
+} from '../../sql/compile/compile-expression.ts';
+import {isLockedAgainst, lock, lockShared} from '../../txn/locks.ts';
 import type {Head} from '../../txn/head.ts';
 import {currentRow} from '../../txn/row-writes.ts';
 import type {RowVersion} from '../../txn/row-version.ts';
@@ -64,7 +72,11 @@ const SCANNED_ROWS_MAX = 5_000;
 
 /** Throws Unsupported when the statement needs more than a few rows by key or index. */
 export function planPointSelect(shape: PointSelectShape): Plan {
-    const {bound, types} = shape;
+    const {bound} = shape;
+    const types = shape.types.map((type, i) => {
+        const expr = shape.select.targets[i]?.expr;
+        return expr !== undefined && isUpdated(expr) ? UPDATED_TIME : type;
+    });
     const compiled = compile(shape);
     const textEncoders = columnEncoders(types, []);
     const binaryEncoders = columnEncoders(types, [1]);
@@ -101,6 +113,17 @@ export function planPointSelect(shape: PointSelectShape): Plan {
     };
 }
 
+/** `_updated` itself as a target: clients are shown its nanoseconds. */
+function isUpdated(expr: Expr): boolean {
+    return expr.kind === 'column' && expr.column === SYSTEM_COLUMNS._updated.attnum;
+}
+
+/** NULL for a row that the transaction itself has written: its time is that of the commit. */
+function updatedNanos(frame: Frame): Datum {
+    const row = frame.row0;
+    return row === null || row.updatedNs === 0n ? null : row.updatedNs;
+}
+
 export function selectTag(rows: number): string {
     return `SELECT ${rows}`;
 }
@@ -121,7 +144,8 @@ function compile(shape: PointSelectShape): PointSelect {
     const choice = store === undefined ? undefined : chooseAccess(store, select.where, 0, scope);
     let scan: IndexScan | undefined;
     if (store !== undefined && choice === undefined) {
-        if (store.tiers.hasSegments || bound.rowLock !== null) throw new Unsupported('no key is bound by the predicate');
+        if (store.tiers.hasSegments || bound.rowLock !== null)
+            throw new Unsupported('no key is bound by the predicate');
         scan = chooseIndexScan(store, select.where, scope);
         if (scan === undefined) throw new Unsupported('no key or index is bound by the predicate');
     }
@@ -133,7 +157,9 @@ function compile(shape: PointSelectShape): PointSelect {
         choice,
         scan,
         filter: predicates.length === 0 ? undefined : (frame) => predicates.every((predicate) => predicate(frame)),
-        targets: select.targets.map((target) => compileExpression(target.expr, scope)),
+        targets: select.targets.map((target) =>
+            isUpdated(target.expr) ? updatedNanos : compileExpression(target.expr, scope),
+        ),
         order: manyRows ? select.orderBy.map((key) => compileSortKey(key, scope)) : [],
         limit: select.limit === null ? undefined : compileExpression(select.limit, scope),
         offset: select.offset === null ? undefined : compileExpression(select.offset, scope),
@@ -163,7 +189,8 @@ function run(plan: PointSelect, context: StatementContext, parameters: Parameter
     const owner = ownerOf(context, store.table.options.kind);
     const cutoff = expiryCutoffNs(store);
     for (const head of headsOf(context, store, owner, choice.access, frame)) {
-        const version = plan.locks === null ? visibleRow(context, head, cutoff) : lockedRow(plan, context, head, cutoff);
+        const version =
+            plan.locks === null ? visibleRow(context, head, cutoff) : lockedRow(plan, context, head, cutoff);
         if (version === null) continue;
         frame.row0 = version;
         if (plan.filter === undefined || plan.filter(frame)) rows.push(project(plan, frame));
@@ -234,15 +261,27 @@ function compareKeys(order: readonly CompiledSortKey[], a: readonly Datum[], b: 
     return 0;
 }
 
+/** FOR KEY SHARE is FOR SHARE here, and FOR NO KEY UPDATE is FOR UPDATE. */
+function isShared(strength: RowLockStrength): boolean {
+    return strength === 'share' || strength === 'key share';
+}
+
 /** FOR UPDATE and its kin: the newest committed row, locked. */
-function lockedRow(plan: PointSelect, context: StatementContext, head: Head, cutoff: bigint | undefined): RowVersion | null {
+function lockedRow(
+    plan: PointSelect,
+    context: StatementContext,
+    head: Head,
+    cutoff: bigint | undefined,
+): RowVersion | null {
     const transaction = context.write();
-    const locks = plan.locks;
-    if (head.lockedBy !== null && head.lockedBy !== transaction && locks !== null && locks.wait !== 'wait') {
-        if (locks.wait === 'skip locked') return null;
+    const wait = plan.locks?.wait ?? 'wait';
+    const shared = plan.locks !== null && isShared(plan.locks.strength);
+    if (wait !== 'wait' && isLockedAgainst(head, transaction, shared)) {
+        if (wait === 'skip locked') return null;
         throw context.database.lockNotAvailable(head.store.table.name);
     }
-    lock(transaction, head);
+    if (shared) lockShared(transaction, head);
+    else lock(transaction, head);
     const current = currentRow(transaction, head);
     // The lock stays while the newest version becomes durable; nobody may be told of it before.
     if (head.pinnedSeq > context.snapshotSeq) throw new VisibilityWait(head.pinnedSeq);

@@ -17,7 +17,7 @@ import {withDefaults} from './dependencies.ts';
 import {basePlan, dependencySource, type Described} from './described.ts';
 import {lockPoliciesWithin, type LockPolicies, withoutLocked} from './lock-policies.ts';
 import {executeOnTwin} from './reference-path.ts';
-import {claimRow, type ClaimedRow} from './row-claims.ts';
+import {claimRow, type ClaimedRow, WAIT_FOR_LOCK} from './row-claims.ts';
 import {rowsByCtid} from './rows-by-ctid.ts';
 import {returningText} from './splice-points.ts';
 import {Splices} from './splices.ts';
@@ -113,7 +113,7 @@ function applyChanges(
     const transaction = context.write();
     const store = database.store(table);
     database.writes.enter(transaction, store);
-    const policy = policies.get(table.tableId) ?? 'wait';
+    const policy = policies.get(table.tableId) ?? WAIT_FOR_LOCK;
     const claimed: ClaimedRow[] = changed.map(({loaded}) => claimRow(context, transaction, store, loaded, policy));
     for (const [index, {values}] of changed.entries()) {
         const row = claimed[index];

@@ -3,8 +3,8 @@
  * each row to lock behind its columns, and those rows are locked here.
  *
  * What must stay true: a row that is returned is locked and is as it was when it was copied; with SKIP LOCKED, rows that
- * others have locked are not copied at all, so that LIMIT counts the rest. The locks of PostgreSQL's four strengths are
- * one here, the strongest.
+ * others have locked are not copied at all, so that LIMIT counts the rest. PostgreSQL's four strengths are two here: FOR
+ * UPDATE and FOR NO KEY UPDATE are exclusive, FOR SHARE and FOR KEY SHARE are shared.
  */
 import type {TableDescriptor} from '../../../catalog/descriptor.ts';
 import {notSupported} from '../../../catalog/errors.ts';
@@ -18,7 +18,7 @@ import {basePlan, type Described} from './described.ts';
 import {planReferenceRead} from './read-plan.ts';
 import {executeOnTwin, type ReferenceRun} from './reference-path.ts';
 import {lockPoliciesWithin, type LockPolicies, policyOf, withoutLocked} from './lock-policies.ts';
-import {claimRow, type LockPolicy} from './row-claims.ts';
+import {claimRow, type LockPolicy, WAIT_FOR_LOCK} from './row-claims.ts';
 import {rowsByCtid} from './rows-by-ctid.ts';
 import {endOfTargets, locationOfFirst} from './splice-points.ts';
 import {Splices} from './splices.ts';
@@ -102,7 +102,7 @@ function lockedItems(described: Described, context: StatementContext): LockedIte
             const alias = relation.alias?.aliasname ?? relation.relname;
             if (named !== undefined && !named.includes(alias)) continue;
             const table = tableOf(relation, described, context);
-            if (table !== undefined) items.push({alias, table, policy: policyOf(lock.clause.waitPolicy)});
+            if (table !== undefined) items.push({alias, table, policy: policyOf(lock.clause)});
         }
     }
     return items;
@@ -150,7 +150,7 @@ function lockRows(
     for (const [index, {table}] of items.entries()) {
         const store = context.database.store(table);
         context.database.writes.enter(transaction, store);
-        const policy = policies.get(table.tableId) ?? 'wait';
+        const policy = policies.get(table.tableId) ?? WAIT_FOR_LOCK;
         for (const row of locked[index] ?? []) claimRow(context, transaction, store, row, policy);
     }
 }

@@ -7,6 +7,7 @@
  */
 import {notSupported} from '../../../catalog/errors.ts';
 import type {StatementContext} from '../statement-context.ts';
+import type {LockingClause} from '../../sql/nodes.ts';
 import type {Mentions} from './mentions.ts';
 import {isLockedByOther, type LockPolicy} from './row-claims.ts';
 import type {RowsRequest} from './table-rows.ts';
@@ -32,26 +33,24 @@ export function lockPoliciesWithin(
                     'Lock the rows in a statement of their own first.',
                 );
             }
-            policies.set(table.tableId, policyOf(lock.clause.waitPolicy));
+            // They are going to be changed: a shared lock would not do.
+            policies.set(table.tableId, {...policyOf(lock.clause), shared: false});
         }
     }
     return policies;
 }
 
-export function policyOf(waitPolicy: string): LockPolicy {
-    switch (waitPolicy) {
-        case 'LockWaitSkip':
-            return 'skip locked';
-        case 'LockWaitError':
-            return 'nowait';
-        default:
-            return 'wait';
-    }
+export function policyOf({strength, waitPolicy}: LockingClause): LockPolicy {
+    return {
+        wait: waitPolicy === 'LockWaitSkip' ? 'skip locked' : waitPolicy === 'LockWaitError' ? 'nowait' : 'wait',
+        shared: strength === 'LCS_FORSHARE' || strength === 'LCS_FORKEYSHARE',
+    };
 }
 
 /** With SKIP LOCKED, rows of others stay out of the copy. */
 export function withoutLocked(context: StatementContext, request: RowsRequest, policies: LockPolicies): RowsRequest {
-    if (policies.get(request.table.tableId) !== 'skip locked') return request;
+    const policy = policies.get(request.table.tableId);
+    if (policy?.wait !== 'skip locked') return request;
     const store = context.database.store(request.table);
-    return {...request, include: (row) => !isLockedByOther(context, store, row)};
+    return {...request, include: (row) => !isLockedByOther(context, store, row, policy.shared)};
 }

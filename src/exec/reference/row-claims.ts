@@ -6,7 +6,7 @@
  * runs again on newer rows, with the locks it has, as PostgreSQL looks again at a row it waited for.
  */
 import type {Head} from '../../txn/head.ts';
-import {type Lockable, lock} from '../../txn/locks.ts';
+import {isLockedAgainst, lock, lockShared} from '../../txn/locks.ts';
 import {currentRow, type CurrentRow} from '../../txn/row-writes.ts';
 import type {TableStore} from '../../txn/table-store.ts';
 import type {Transaction} from '../../txn/transaction.ts';
@@ -14,12 +14,17 @@ import {VisibilityWait} from '../../txn/waits.ts';
 import type {StatementContext} from '../statement-context.ts';
 import type {LoadedRow} from './table-rows.ts';
 
-export type LockPolicy = 'wait' | 'nowait' | 'skip locked';
+export interface LockPolicy {
+    readonly wait: 'wait' | 'nowait' | 'skip locked';
+    readonly shared: boolean;
+}
 
 export interface ClaimedRow {
     readonly head: Head;
     readonly current: CurrentRow;
 }
+
+export const WAIT_FOR_LOCK: LockPolicy = {wait: 'wait', shared: false};
 
 /** Synchronous; throws LockWait, ColdRow, VisibilityWait, or 55P03. */
 export function claimRow(
@@ -41,18 +46,24 @@ export function claimRow(
 }
 
 /** For SKIP LOCKED and NOWAIT: whether another transaction has the row now. */
-export function isLockedByOther(context: StatementContext, store: TableStore, row: LoadedRow): boolean {
+export function isLockedByOther(
+    context: StatementContext,
+    store: TableStore,
+    row: LoadedRow,
+    shared: boolean,
+): boolean {
     const head = headOf(store, row);
-    return head !== undefined && head.lockedBy !== null && head.lockedBy !== context.transaction;
+    return head !== undefined && isLockedAgainst(head, context.transaction, shared);
 }
 
 function take(context: StatementContext, transaction: Transaction, head: Head, policy: LockPolicy): void {
-    const target: Lockable = head;
-    if (policy === 'wait' || target.lockedBy === null || target.lockedBy === transaction) {
-        lock(transaction, target);
+    const {wait, shared} = policy;
+    if (wait === 'wait' || !isLockedAgainst(head, transaction, shared)) {
+        if (shared) lockShared(transaction, head);
+        else lock(transaction, head);
         return;
     }
-    if (policy === 'nowait') throw context.database.lockNotAvailable(head.store.table.name);
+    if (wait === 'nowait') throw context.database.lockNotAvailable(head.store.table.name);
     // Locked since the rows were copied: the next copy leaves it out. Nothing is waited for.
     throw new VisibilityWait(context.database.committer.visibleSeq);
 }

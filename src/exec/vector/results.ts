@@ -15,7 +15,7 @@ import type {ResponseWriter} from '../../../wire/handler.ts';
 import {int16s, int32s, int64s, readColumn} from './chunk-reader.ts';
 import type {OutputPlan} from './printer/queries.ts';
 import type {TypeLookup} from './type-codec.ts';
-import {decimalType} from './type-map.ts';
+import {decimalType, OID} from './type-map.ts';
 import type {StringColumn} from './vector-access.ts';
 import {columnVector, isValid, readStrings, vectorBytes, vectorValidity} from './vector-access.ts';
 
@@ -94,7 +94,7 @@ function cellWriter(plan: OutputPlan, format: number, options: ResultFormat): Ce
         const type = options.types.get(plan.typeOid);
         const binary = format === 1;
         if (kind === 'int4' || kind === 'int2') return new SmallIntegerCells(plan.column, kind, binary);
-        if (kind === 'int8') return new BigIntegerCells(plan.column, binary);
+        if (kind === 'int8' && plan.typeOid === OID.int8) return new BigIntegerCells(plan.column, binary);
         if (kind === 'bool') return new BooleanCells(plan.column, binary);
         if (kind === 'float8' && binary) return new DoubleCells(plan.column);
         // Text is the same in both formats; jsonb has a version byte in binary, names are cut nowhere here.

@@ -87,8 +87,6 @@ function coerceUnknown(state: StatementState, expr: Expr, target: number, typmod
 }
 
 function readLiteral(state: StatementState, text: string, target: number, typmod: number): Datum {
-    // The name of a relation stays text: only sequence functions take it.
-    if (target === OID.regclass) return text;
     const type = state.context.types.get(target);
     if (type === undefined || !isSupported(state, target)) throw new Unsupported(`literal of type ${target}`);
     if (typmod >= 0) throw new Unsupported('interval fields');

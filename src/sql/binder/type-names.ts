@@ -27,7 +27,7 @@ export function bindTypeName(state: StatementState, name: TypeName): TypeRef {
     const typmod = modifiers.length === 0 ? -1 : typmodOf(oid, modifiers);
     if (isDomain(state, oid)) throw new Unsupported('cast to a domain');
     const target = name.arrayBounds === undefined || name.arrayBounds.length === 0 ? oid : arrayOid(state, oid);
-    if (target !== OID.regclass && !isSupported(state, target)) throw new Unsupported(`type ${last}`);
+    if (!isSupported(state, target)) throw new Unsupported(`type ${last}`);
     return {oid: target, typmod};
 }
 

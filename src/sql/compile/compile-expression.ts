@@ -136,21 +136,26 @@ const NANOS_PER_MICRO = 1000n;
 /** Microseconds from 1970-01-01 to 2000-01-01. */
 const EPOCH_2000_MICROS = 946_684_800_000_000n;
 
+/** `_seq`. NULL for a row that the transaction itself has written: its place is given at commit. */
+function placeOf(row: Frame['row0']): Datum {
+    return row === null || Number.isNaN(row.seq) ? null : BigInt(row.seq);
+}
+
+/** `_updated` to the microsecond; NULL as for `_seq`. */
+function timeOf(row: Frame['row0']): Datum {
+    return row === null || Number.isNaN(row.seq) ? null : row.updatedNs / NANOS_PER_MICRO - EPOCH_2000_MICROS;
+}
+
 function compileColumn(expr: ColumnExpr, scope: CompileScope): Evaluate {
     if (expr.level !== 0) throw new Unsupported('outer column');
     if (expr.source !== 0 && expr.source !== 1) throw new Unsupported('more than two sources');
     const second = expr.source === 1;
     const {column} = expr;
     if (column === SYSTEM_COLUMNS['_seq'].attnum) {
-        return second
-            ? (frame) => (frame.row1 === null ? null : BigInt(frame.row1.seq))
-            : (frame) => (frame.row0 === null ? null : BigInt(frame.row0.seq));
+        return second ? (frame) => placeOf(frame.row1) : (frame) => placeOf(frame.row0);
     }
     if (column === SYSTEM_COLUMNS['_updated'].attnum) {
-        const micros = (nanos: bigint): bigint => nanos / NANOS_PER_MICRO - EPOCH_2000_MICROS;
-        return second
-            ? (frame) => (frame.row1 === null ? null : micros(frame.row1.updatedNs))
-            : (frame) => (frame.row0 === null ? null : micros(frame.row0.updatedNs));
+        return second ? (frame) => timeOf(frame.row1) : (frame) => timeOf(frame.row0);
     }
     const index = columnIndex(expr, scope);
     return second ? (frame) => frame.row1?.values[index] ?? null : (frame) => frame.row0?.values[index] ?? null;

@@ -27,6 +27,7 @@ import {
     SEGMENT_ATTNUM,
     UPDATED_NS_ATTNUM,
 } from '../../../../catalog/descriptor.ts';
+import {UPDATED_TIME_OID} from '../../../../catalog/types/updated-time.ts';
 import {quoteIdentifier} from '../engine.ts';
 import type {DuckType, TypeCodec} from '../type-map.ts';
 import {duckTypeOf, OID, PRINTED_TYPE} from '../type-map.ts';
@@ -74,6 +75,12 @@ export function printQuery(query: BoundQuery, options: PrintOptions): PrintedQue
         tables: printer.tables,
         columns: outputs,
     };
+}
+
+/** `_updated` itself as a target of the top query: clients are shown its nanoseconds. */
+function updatedNanos(expr: Expr): Expr | undefined {
+    if (expr.kind !== 'column' || expr.column !== UPDATED_COLUMN.attnum) return undefined;
+    return {...expr, column: UPDATED_NS_ATTNUM, type: {oid: OID.int8, typmod: -1}};
 }
 
 interface Printed {
@@ -324,8 +331,11 @@ class QueryPrinter implements PrintContext {
                 columns.push({sql: name, duck: PRINTED_TYPE, oid: 0});
                 continue;
             }
-            const printed = this.expression(target.expr);
-            outputs?.push({kind: 'plain', column: list.length, duck: printed.duck, typeOid});
+            const plainRows = query.groupBy === null && !query.hasAggregates && query.distinct === 'none';
+            const nanos = outputs !== undefined && plainRows ? updatedNanos(target.expr) : undefined;
+            const printed = this.expression(nanos ?? target.expr);
+            const shownOid = nanos === undefined ? typeOid : UPDATED_TIME_OID;
+            outputs?.push({kind: 'plain', column: list.length, duck: printed.duck, typeOid: shownOid});
             list.push(`${printed.sql} AS ${name}`);
             texts.push(printed.sql);
             columns.push({sql: name, duck: printed.duck, oid: printed.oid});
