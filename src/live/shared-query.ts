@@ -69,7 +69,11 @@ export class SharedQuery {
             if (truncateSeq > afterSeq && transaction.truncated.some((table) => table.tableId === tableId)) {
                 events.push(markEvent('truncate', truncateSeq));
             }
-            for (const altered of transaction.altered) if (altered.tableId === tableId) this.meetAlter(altered.now);
+            for (const {tableId: alteredId, now} of transaction.altered) {
+                if (alteredId === tableId) this.meetAlter(now);
+                // The log before has another set of rows.
+                else if (now?.tableId === tableId) throw replaced(now);
+            }
             for (const change of transaction.changes) {
                 if (change.table.tableId !== tableId || change.owner !== this.plan.owner) continue;
                 if (change.seq <= afterSeq) continue;
@@ -86,6 +90,7 @@ export class SharedQuery {
     /** @throws PgError when the query cannot go on over the table as it is now. */
     meetAlter(now: TableDescriptor | undefined): void {
         if (now !== undefined) {
+            if (now.tableId !== this.plan.table.tableId) throw replaced(now);
             this.layout(now);
             return;
         }
@@ -96,6 +101,16 @@ export class SharedQuery {
             table: name,
         });
     }
+}
+
+/** TRUNCATE, or a change of the table that wrote its rows anew. */
+function replaced(table: TableDescriptor): PgError {
+    return new PgError('55000', `the rows of the live query's table "${table.name}" were replaced`, {
+        detail: 'The table was truncated, or altered in a way that wrote its rows anew.',
+        hint: 'Subscribe again, with a snapshot.',
+        schema: table.schema,
+        table: table.name,
+    });
 }
 
 /**

@@ -52,12 +52,12 @@ export async function compactionSource(connection: DuckDBConnection, inputs: Com
 
 const NONE = new BigInt64Array(0);
 
-/** A column that was kept as text everywhere stays text. */
+/** A column that one of them keeps as text is text in all. */
 function neededColumns(store: TableStore, segments: readonly SegmentMeta[], codec: TypeCodec): NeededColumn[] {
     return store.table.columns.map((descriptor) => {
         const duck = duckTypeOf(descriptor.type, codec);
         const written = segments.flatMap(({columns}) => columns.filter(({attnum}) => attnum === descriptor.attnum));
-        const asText = duck.sql !== 'VARCHAR' && written.length > 0 && written.every(({sqlType}) => sqlType === 'VARCHAR');
+        const asText = duck.sql !== 'VARCHAR' && written.length > 0 && written.some(({sqlType}) => sqlType === 'VARCHAR');
         return {descriptor, duck: asText ? PRINTED_TYPE : duck};
     });
 }

@@ -38,6 +38,11 @@ const TRANSACTION_BYTES_MAX = PAYLOAD_BYTES_MAX - 64 * 1024 * 1024;
 /** Key length and value length. */
 const RECORD_OPERATION_BYTES = 8;
 
+/** LevelDB follows at the latest after this time, so that many small commits share one of its batches … */
+const APPLY_DELAY_MS = 4;
+/** … or when this much waits for it, or somebody does. */
+const APPLY_BYTES = 256 * 1024;
+
 interface Unapplied {
     readonly seq: number;
     readonly operations: readonly StoreOperation[];
@@ -92,6 +97,7 @@ export class Committer implements ChangeFeed {
     #unappliedBytes = 0;
     #bytesSinceCheckpoint = 0;
     #applying = false;
+    #applyTimer: NodeJS.Timeout | undefined;
     #holds = 0;
     #inFlight: Promise<void> = Promise.resolve();
     #visibleWaiters: {readonly seq: number; readonly resolve: () => void}[] = [];
@@ -259,7 +265,10 @@ export class Committer implements ChangeFeed {
     /** Resolves when LevelDB holds everything up to `seq`. */
     whenApplied(seq: number): Promise<void> {
         if (this.#appliedSeq >= seq) return Promise.resolve();
-        return new Promise((resolve) => this.#appliedWaiters.push({seq, resolve}));
+        return new Promise((resolve) => {
+            this.#appliedWaiters.push({seq, resolve});
+            this.#startApplying();
+        });
     }
 
     /** Waits for all commits to be durable and in LevelDB, synced. For shutdown. */
@@ -369,18 +378,33 @@ export class Committer implements ChangeFeed {
 
     #startApplying(): void {
         if (this.#applying || this.#holds > 0 || this.#unapplied.length === 0) return;
+        if (!this.#mustApplyNow) {
+            this.#applyTimer ??= setTimeout(this.#applyNow, APPLY_DELAY_MS);
+            return;
+        }
+        clearTimeout(this.#applyTimer);
+        this.#applyTimer = undefined;
         this.#applying = true;
-        setImmediate(() => {
-            this.#inFlight = this.#apply().catch(this.#fatal);
-        });
+        setImmediate(this.#applyNow);
     }
 
-    /** Writes everything visible to LevelDB, batch after batch, until there is no more or a scan holds it. */
+    readonly #applyNow = (): void => {
+        this.#applyTimer = undefined;
+        this.#applying = true;
+        this.#inFlight = this.#apply().catch(this.#fatal);
+    };
+
+    get #mustApplyNow(): boolean {
+        return this.#unappliedBytes >= APPLY_BYTES || this.#appliedWaiters.length > 0;
+    }
+
+    /** Writes everything visible to LevelDB, and again while there is much of it, unless a scan holds it. */
     async #apply(): Promise<void> {
-        while (this.#unapplied.length > 0 && this.#holds === 0) {
+        do {
+            if (this.#holds > 0) break;
             await this.#applyBatch();
             if (this.#bytesSinceCheckpoint > CHECKPOINT_BYTES) await this.#checkpoint();
-        }
+        } while (this.#unapplied.length > 0 && this.#mustApplyNow);
         this.#applying = false;
         this.#startApplying();
     }

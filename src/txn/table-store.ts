@@ -8,7 +8,7 @@
 import assert from 'node:assert/strict';
 import type {TableDescriptor} from '../../catalog/descriptor.ts';
 import type {Datum} from '../../catalog/types/datum.ts';
-import {decodeIntKey, encodeKey} from '../../catalog/types/key.ts';
+import {decodeIntKey, encodeIntKey, encodeKey} from '../../catalog/types/key.ts';
 import type {PgType} from '../../catalog/types/pg-type.ts';
 import type {TypeRegistry} from '../../catalog/types/registry.ts';
 import type {RowCodec} from '../../storage/row-codec.ts';
@@ -92,9 +92,14 @@ export class TableStore implements Lockable {
 
     /** The Map key and stored key of the row with these primary key values (in key order), none of them NULL. */
     keyOf(keyValues: readonly Datum[]): {key: HeadKey; bytes: Buffer} {
+        if (this.#integerKeyOid !== 0) return this.#keyOfInteger(keyValues[0] ?? null);
         const bytes = encodeKey(this.keyTypes, keyValues);
-        if (this.#integerKeyOid !== 0) return {key: keyValues[0] as number | bigint, bytes};
         return {key: bytes.toString('latin1'), bytes};
+    }
+
+    #keyOfInteger(value: Datum): {key: HeadKey; bytes: Buffer} {
+        const bytes = this.#integerKeyOid === INT8 ? encodeKey(this.keyTypes, [value]) : encodeIntKey(value as number);
+        return {key: value as number | bigint, bytes};
     }
 
     keyOfRowid(rowid: number): {key: HeadKey; bytes: Buffer} {
@@ -104,6 +109,7 @@ export class TableStore implements Lockable {
     /** The stored key of a whole row. */
     keyOfRow(values: readonly Datum[], rowid: number): {key: HeadKey; bytes: Buffer} {
         if (this.keyPositions.length === 0) return this.keyOfRowid(rowid);
+        if (this.#integerKeyOid !== 0) return this.#keyOfInteger(values[this.keyPositions[0] ?? 0] ?? null);
         return this.keyOf(this.keyPositions.map((position) => values[position] ?? null));
     }
 

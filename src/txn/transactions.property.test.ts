@@ -58,7 +58,7 @@ const VALUES: Readonly<Record<number, readonly Datum[]>> = {
 interface TestSession {
     readonly transaction: Transaction;
     readonly overlays: Map<Model, Overlay>;
-    readonly savepoints: {readonly mark: TransactionMark; readonly overlays: Map<Model, Overlay>}[];
+    readonly savepoints: {readonly mark: TransactionMark; readonly overlays: ReadonlyMap<Model, Overlay>}[];
 }
 
 let directory: string;
@@ -132,11 +132,7 @@ class World {
     step(): void {
         const {random} = this;
         const at = random.below(this.sessions.length);
-        const session = (this.sessions[at] ??= {
-            transaction: new Transaction(++this.processId),
-            overlays: new Map(),
-            savepoints: [],
-        });
+        const session = (this.sessions[at] ??= this.#newSession());
         const roll = random.next();
         if (roll < 0.12) {
             this.core.committer.commit(session.transaction);
@@ -158,6 +154,10 @@ class World {
             session.overlays.clear();
             for (const [model, overlay] of copyOverlays(savepoint.overlays)) session.overlays.set(model, overlay);
         } else this.#statement(session, roll);
+    }
+
+    #newSession(): TestSession {
+        return {transaction: new Transaction(++this.processId), overlays: new Map(), savepoints: []};
     }
 
     #statement(session: TestSession, roll: number): void {

@@ -76,6 +76,8 @@ interface JoinedBatch {
 /** Waiting batches are joined up to this size. */
 const JOINED_BYTES_MAX = 4 * 1024 * 1024;
 const DELETE_STEP_KEYS = 1000;
+/** Entries put into a batch in one turn of the event loop. */
+const TURN_ENTRIES = 8192;
 /** After a key comes the same key with this behind it. */
 const KEY_STEP = Buffer.from([0]);
 /** Above every key in use: an empty range. */
@@ -185,6 +187,8 @@ export class HotStore {
                 if (key === undefined) continue;
                 if (value === undefined) chained.del(key);
                 else chained.put(key, value);
+                // A flush moves hundreds of thousands of rows at once: others go on meanwhile.
+                if (i % TURN_ENTRIES === TURN_ENTRIES - 1) await new Promise((resolve) => setImmediate(resolve));
             }
             chained.put(APPLIED_SEQ_KEY, marker);
             await chained.write();

@@ -35,6 +35,7 @@ export class GeneratedSession {
     readonly sqlstates = new Map<string, number>();
     #step = 0;
     #inTransaction = false;
+    #aborted = false;
 
     constructor(server: TidewireServer, pglite: PgliteOracle, client: WireClient, seed: number) {
         this.#server = server;
@@ -47,8 +48,8 @@ export class GeneratedSession {
 
     async build(): Promise<void> {
         await this.#both("create type mood as enum ('sad', 'ok', 'happy')");
+        for (const table of GENERATED_TABLES) await this.#both(createTable(table));
         for (const table of GENERATED_TABLES) {
-            await this.#both(createTable(table));
             for (let i = 0; i < INITIAL_INSERTS; i++) await this.#both(this.#changes.insert(table, 8));
         }
     }
@@ -57,7 +58,7 @@ export class GeneratedSession {
         for (let i = 0; i < steps; i++) {
             this.#step++;
             const roll = this.#random.next();
-            if (roll < 0.04) await this.#transactionStep();
+            if (roll < 0.04 || (this.#aborted && roll < 0.5)) await this.#transactionStep();
             else if (roll < 0.06 && !this.#inTransaction) await this.#flush();
             else if (roll < 0.3) await this.#change();
             else await this.#both(this.#queries.statement());
@@ -72,7 +73,8 @@ export class GeneratedSession {
             const sql = `select * from ${name}`;
             const [actual, expected] = [await this.#client.run(sql), await this.#pglite.run(sql)];
             const difference = compareOutcomes(actual, expected, {ordered: false, approximate: true});
-            if (difference !== undefined) this.differences.push({step: this.#step, sql: `${sql} -- ${when}`, difference});
+            if (difference !== undefined)
+                this.differences.push({step: this.#step, sql: `${sql} -- ${when}`, difference});
         }
     }
 
@@ -82,11 +84,23 @@ export class GeneratedSession {
 
     async #transactionStep(): Promise<void> {
         if (!this.#inTransaction) {
-            await this.#both(this.#random.pick(['begin', 'begin', 'begin isolation level repeatable read']));
+            await this.#both(this.#random.pick(['begin', 'begin', 'begin isolation level read committed']));
             this.#inTransaction = true;
             return;
         }
-        const choice = this.#random.pick(['commit', 'commit', 'rollback', 'savepoint s', 'rollback to s', 'release s'] as const);
+        if (this.#aborted && this.#random.chance(0.7)) {
+            await this.#both('rollback');
+            this.#inTransaction = false;
+            return;
+        }
+        const choice = this.#random.pick([
+            'commit',
+            'commit',
+            'rollback',
+            'savepoint s',
+            'rollback to s',
+            'release s',
+        ] as const);
         await this.#both(choice);
         if (choice === 'commit' || choice === 'rollback') this.#inTransaction = false;
     }
@@ -104,13 +118,17 @@ export class GeneratedSession {
         if (this.#step % 40 !== 0) return;
         for (const {name} of GENERATED_TABLES) {
             const count = Number((await this.#pglite.run(`select count(*) from ${name}`)).rows[0]?.[0] ?? 0);
-            if (count > ROWS_MAX) await this.#both(`delete from ${name} where ${name === 'g_bag' ? 'a is null or a < 3' : name === 'g_wide' ? 'id % 2 = 0' : name === 'g_pair' ? 'p % 2 = 0' : 'a is null or a < 3'}`);
+            if (count > ROWS_MAX)
+                await this.#both(
+                    `delete from ${name} where ${name === 'g_bag' ? 'a is null or a < 3' : name === 'g_wide' ? 'id % 2 = 0' : name === 'g_pair' ? 'p % 2 = 0' : 'a is null or a < 3'}`,
+                );
         }
     }
 
     async #both(sql: string): Promise<void> {
         const expected = await this.#pglite.run(sql);
         const actual = await this.#client.run(sql);
+        this.#aborted = this.#inTransaction && expected.sqlstate !== undefined;
         const key = expected.sqlstate ?? '00000';
         this.sqlstates.set(key, (this.sqlstates.get(key) ?? 0) + 1);
         const ordered = /\border by\b[^)]*$/.test(sql);
@@ -130,7 +148,9 @@ export class GeneratedSession {
             const {rows} = await this.#pglite.run(`select * from ${name}`);
             await this.#client.execute(`delete from ${name}`);
             for (const row of rows) {
-                const values = row.map((value, index) => (value === null ? 'null' : `'${value.replaceAll("'", "''")}'::${columns[index]?.type ?? 'text'}`));
+                const values = row.map((value, index) =>
+                    value === null ? 'null' : `'${value.replaceAll("'", "''")}'::${columns[index]?.type ?? 'text'}`,
+                );
                 await this.#client.execute(`insert into ${name} values (${values.join(', ')})`);
             }
         }

@@ -30,6 +30,7 @@ export interface Outcome {
     readonly tag: string | undefined;
     readonly sqlstate: string | undefined;
     readonly message: string | undefined;
+    readonly hint: string | undefined;
 }
 
 /** Anything that can answer a statement. */
@@ -51,7 +52,7 @@ export function outcomesOf(messages: readonly BackendMessage[]): Outcome[] {
     let columns: OutcomeColumn[] | undefined;
     let rows: Row[] = [];
     const finish = (tag: string | undefined, error?: DatabaseError): void => {
-        outcomes.push({columns, rows, tag, sqlstate: error?.code, message: error?.message});
+        outcomes.push({columns, rows, tag, sqlstate: error?.code, message: error?.message, hint: error?.hint});
         columns = undefined;
         rows = [];
     };

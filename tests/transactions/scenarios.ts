@@ -20,8 +20,6 @@ export const SCENARIO_SETUP = `drop table if exists account, audit;
 export const SCENARIO_CHECK = 'select * from account order by id';
 
 const BEGIN = 'begin';
-const BEGIN_REPEATABLE = 'begin isolation level repeatable read';
-const BEGIN_SERIALIZABLE = 'begin isolation level serializable';
 
 export const SCENARIOS: readonly Scenario[] = [
     {
@@ -101,18 +99,6 @@ export const SCENARIOS: readonly Scenario[] = [
         ],
     },
     {
-        name: 'repeatable read keeps its snapshot and fails on a lost race',
-        steps: [
-            ['a', BEGIN_REPEATABLE],
-            ['a', 'select sum(balance) from account'],
-            ['b', 'update account set balance = 0 where id = 3'],
-            ['a', 'select sum(balance) from account'],
-            ['a', 'update account set balance = balance + 1 where id = 3'],
-            ['a', 'select 1'],
-            ['a', 'rollback'],
-        ],
-    },
-    {
         name: 'read committed takes a new snapshot for each statement',
         steps: [
             ['a', BEGIN],
@@ -120,20 +106,6 @@ export const SCENARIOS: readonly Scenario[] = [
             ['b', "insert into account values (4, 'dan', 400)"],
             ['a', 'select count(*) from account'],
             ['a', 'commit'],
-        ],
-    },
-    {
-        name: 'serializable breaks write skew',
-        anyVictim: true,
-        steps: [
-            ['a', BEGIN_SERIALIZABLE],
-            ['b', BEGIN_SERIALIZABLE],
-            ['a', 'select sum(balance) from account where id in (1, 2)'],
-            ['b', 'select sum(balance) from account where id in (1, 2)'],
-            ['a', 'update account set balance = 7 where id = 1'],
-            ['b', 'update account set balance = 7 where id = 2'],
-            ['a', 'commit'],
-            ['b', 'commit'],
         ],
     },
     {
@@ -172,6 +144,59 @@ export const SCENARIOS: readonly Scenario[] = [
             ['c', 'update account set balance = 5 where id = 1'],
             ['a', 'commit'],
             ['b', 'commit'],
+        ],
+    },
+    {
+        name: 'a shared lock becomes an exclusive one when nobody else shares it',
+        steps: [
+            ['a', BEGIN],
+            ['b', BEGIN],
+            ['a', 'select id from account where id = 1 for share'],
+            ['b', 'select id from account where id = 1 for share'],
+            ['a', 'update account set balance = 5 where id = 1'],
+            ['b', 'select balance from account where id = 1'],
+            ['b', 'commit'],
+            ['a', 'commit'],
+        ],
+    },
+    {
+        name: 'two who share a lock and both want to write are a deadlock',
+        anyVictim: true,
+        steps: [
+            ['a', BEGIN],
+            ['b', BEGIN],
+            ['a', 'select id from account where id = 1 for key share'],
+            ['b', 'select id from account where id = 1 for share'],
+            ['a', 'update account set balance = 7 where id = 1'],
+            ['b', 'delete from account where id = 1'],
+            ['b', 'rollback'],
+            ['a', 'rollback'],
+        ],
+    },
+    {
+        name: 'NOWAIT and SKIP LOCKED look at whether a lock can be shared',
+        steps: [
+            ['a', BEGIN],
+            ['a', 'select id from account where id = 1 for share'],
+            ['b', 'select id from account where id = 1 for share nowait'],
+            ['b', 'select id from account where id = 1 for update nowait'],
+            ['b', 'select id from account where id = 1 for update skip locked'],
+            ['b', 'select id from account order by id for share skip locked'],
+            ['b', 'select id from account order by id for update skip locked'],
+            ['b', 'select id from account where balance > 50 order by id for share'],
+            ['a', 'commit'],
+            ['b', 'select id from account where id = 1 for update nowait'],
+        ],
+    },
+    {
+        name: 'a shared lock taken after a savepoint is given back with it',
+        steps: [
+            ['a', BEGIN],
+            ['a', 'savepoint s'],
+            ['a', 'select id from account where id = 1 for share'],
+            ['b', 'update account set balance = 2 where id = 1'],
+            ['a', 'rollback to savepoint s'],
+            ['a', 'commit'],
         ],
     },
     {
@@ -261,8 +286,12 @@ export const SCENARIOS: readonly Scenario[] = [
             ['a', BEGIN],
             ['a', 'commit and chain'],
             ['a', 'rollback and chain'],
-            ['a', 'set transaction isolation level repeatable read'],
+            ['a', 'set transaction isolation level read committed'],
             ['a', 'show transaction_isolation'],
+            ['a', 'select 1'],
+            ['a', 'set transaction isolation level read committed'],
+            ['a', 'set transaction read only'],
+            ['a', 'set transaction read write'],
             ['a', 'commit'],
             ['a', 'savepoint s'],
         ],

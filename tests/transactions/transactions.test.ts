@@ -1,5 +1,8 @@
-/** Sessions that meet: every scenario goes on Tidewire as it goes on PostgreSQL. */
-import {afterAll, beforeAll, expect, test} from 'vitest';
+/**
+ * Sessions that meet: every scenario goes on Tidewire as it goes on PostgreSQL. What this release has not is refused and
+ * leaves no transaction behind that is less than was asked for.
+ */
+import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 import {startPostgres} from '../support/postgres.ts';
 import {startTidewire} from '../support/tidewire.ts';
 import {play} from './play.ts';
@@ -28,4 +31,34 @@ test.each(SCENARIOS)('$name', async (scenario) => {
         play(scenario, () => tidewire.connect()),
     ]);
     expect(actual).toEqual(expected);
+});
+
+describe.each(['repeatable read', 'serializable'])('isolation level %s is refused in this release', (level) => {
+    const refused = {sqlstate: '0A000', hint: expect.any(String)};
+
+    test.each([
+        `begin isolation level ${level}`,
+        `start transaction isolation level ${level}, read only`,
+        `set default_transaction_isolation = '${level}'`,
+        `set session characteristics as transaction isolation level ${level}`,
+    ])('%s', async (sql) => {
+        const client = await tidewire.connect();
+        expect(await client.run(sql)).toMatchObject(refused);
+        expect(await client.rows('show transaction_isolation')).toEqual([['read committed']]);
+        // No transaction was begun.
+        expect(await client.run('savepoint s')).toMatchObject({sqlstate: '25P01'});
+        await client.close();
+    });
+
+    test.each([`set transaction isolation level ${level}`, `set local transaction_isolation = '${level}'`])(
+        'in a block: %s',
+        async (sql) => {
+            const client = await tidewire.connect();
+            await client.execute('begin');
+            expect(await client.run(sql)).toMatchObject(refused);
+            expect(await client.run('select 1')).toMatchObject({sqlstate: '25P02'});
+            expect(await client.run('commit')).toMatchObject({tag: 'ROLLBACK'});
+            await client.close();
+        },
+    );
 });

@@ -138,6 +138,7 @@ function record(
         discardUnpublished(database, changes, published);
         for (const table of gone) database.forgetTable(table.tableId);
         publishSequences(database, final);
+        if (final.types.length > 0) database.live.typesChanged();
         services.collect(rangesLeft(catalog, changes));
     });
     const replaced = [...published.map(([, after]) => after), ...gone].map((table) => stores.shared(table.tableId));

@@ -97,6 +97,12 @@ async function sameRows(...tables: string[]): Promise<void> {
     await same(...queries);
 }
 
+async function flush(table: string): Promise<void> {
+    const client = await connect();
+    await client.query(`STORAGE FLUSH TABLE ${table}`);
+    await client.end();
+}
+
 const seconds = (count: number): number => count * 1000;
 
 describe('DDL', () => {
@@ -186,6 +192,51 @@ describe('DDL', () => {
         );
         await sameRows('w');
         await same('DROP TABLE w', 'DROP TYPE mood');
+    }, seconds(60));
+
+    it('reads, checks and converts cold rows as hot ones', async () => {
+        await same(
+            'CREATE TABLE cold (id int, t text, n int)',
+            `INSERT INTO cold SELECT i, 'v' || i, i * 2 FROM generate_series(1, 500) AS i`,
+        );
+        await flush('cold');
+        await same(
+            `INSERT INTO cold VALUES (501, 'v501', 7), (502, 'v501', NULL)`,
+            'UPDATE cold SET n = 0 WHERE id = 3',
+            'DELETE FROM cold WHERE id = 4',
+            'ALTER TABLE cold ADD CONSTRAINT cold_t UNIQUE (t)',
+            'ALTER TABLE cold ALTER COLUMN n SET NOT NULL',
+            `UPDATE cold SET t = 'v502', n = 1 WHERE id = 502`,
+            'ALTER TABLE cold ADD CONSTRAINT cold_t UNIQUE (t)',
+            `INSERT INTO cold VALUES (600, 'v77', 1)`,
+            `INSERT INTO cold VALUES (4, 'v4', 44)`,
+            'ALTER TABLE cold ALTER COLUMN n SET NOT NULL',
+            'ALTER TABLE cold ADD CHECK (n < 1000)',
+            'ALTER TABLE cold ADD COLUMN extra text DEFAULT $$e$$',
+            'SELECT * FROM cold WHERE id IN (3, 4, 5, 501) ORDER BY id',
+            'CREATE INDEX cold_n ON cold (n)',
+            'SELECT id FROM cold WHERE n = 100',
+            'ALTER TABLE cold ADD PRIMARY KEY (id)',
+            'INSERT INTO cold VALUES (77, $$q$$, 1)',
+            'SELECT t FROM cold WHERE id = 78',
+            `INSERT INTO cold VALUES (600, 'v77', 1)`,
+        );
+        await flush('cold');
+        await same(
+            'ALTER TABLE cold ALTER COLUMN n TYPE numeric(8,2) USING n / 4.0',
+            'SELECT id, t, n FROM cold WHERE id < 6 ORDER BY id',
+            'SELECT count(*), sum(n) FROM cold',
+            'BEGIN',
+            'DELETE FROM cold WHERE id > 490',
+            `INSERT INTO cold VALUES (495, 'again', 1)`,
+            'ALTER TABLE cold ADD COLUMN more int DEFAULT 5',
+            'UPDATE cold SET more = 6 WHERE id = 2',
+            'SELECT count(*), sum(more) FROM cold',
+            'COMMIT',
+            'SELECT count(*), sum(more) FROM cold',
+        );
+        await sameRows('cold');
+        await same('TRUNCATE cold', 'SELECT * FROM cold', 'DROP TABLE cold');
     }, seconds(60));
 
     it('is transactional', async () => {

@@ -3,7 +3,7 @@
  * building and rewriting go over. The transaction's own uncommitted writes are not among them, nor are the rows that
  * these replace; `ownWrites` has those.
  *
- * What must stay true: LevelDB has everything that was committed and no row is on its way into a segment (table-lock.ts
+ * What must stay true: LevelDB has everything that was committed and no row moves between it and a segment (table-lock.ts
  * sees to both), so that hot rows are read from LevelDB alone and none is met twice; memory is bounded by a page.
  */
 import type {TableDescriptor} from '../../../catalog/descriptor.ts';

@@ -3,17 +3,15 @@
  * EXCLUSIVE, except that readers of other sessions go on with the committed version.
  *
  * What must stay true: once it is held, no other transaction has uncommitted writes in the table, none can begin any,
- * and LevelDB has everything that was committed to it. Waits are in the graph of locks, so that deadlocks are found.
+ * and LevelDB has everything that was committed to it. A flush or compaction cannot switch the table's manifest while it
+ * is held (it enters the table as a writer does). Waits are in the graph of locks, so that deadlocks are found.
  */
-import {setTimeout as sleep} from 'node:timers/promises';
 import type {TableDescriptor} from '../../../catalog/descriptor.ts';
 import {parseMilliseconds} from '../../session/setting-definitions.ts';
 import {type Lockable, lock, waitForLock} from '../../txn/locks.ts';
 import type {TableStore} from '../../txn/table-store.ts';
 import type {Transaction} from '../../txn/transaction.ts';
 import type {StatementContext} from '../statement-context.ts';
-
-const RELOCATION_POLL_MS = 5;
 
 /** Returns whether it had to wait for others: then what was read before may have changed. */
 export async function lockTables(context: StatementContext, tables: readonly TableDescriptor[]): Promise<boolean> {
@@ -28,13 +26,6 @@ export async function lockTables(context: StatementContext, tables: readonly Tab
     }
     await database.committer.whenVisible(database.committer.enqueuedSeq);
     await database.committer.whenApplied(database.committer.enqueuedSeq);
-    // A flush or compaction that has begun ends first; none begins while the lock is held.
-    for (const table of tables) {
-        while (database.tiers(table.tableId).relocation !== null) {
-            await sleep(RELOCATION_POLL_MS);
-            context.checkCancelled();
-        }
-    }
     return waited;
 }
 

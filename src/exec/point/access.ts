@@ -16,8 +16,11 @@ import type {TableStore} from '../../txn/table-store.ts';
 /** Values of the key columns, or undefined when no row can have them. */
 export type KeyValues = (frame: Frame) => Datum[] | undefined;
 
+/** The value of a key of one column, or undefined when no row can have it. */
+export type KeyValue = (frame: Frame) => Datum | undefined;
+
 export type Access =
-    | {readonly kind: 'primary'; readonly values: KeyValues}
+    | {readonly kind: 'primary'; readonly values: KeyValues; readonly only: KeyValue | undefined}
     | {readonly kind: 'primary list'; readonly keys: (frame: Frame) => readonly (readonly Datum[])[]}
     | {readonly kind: 'unique'; readonly index: IndexWriter; readonly values: KeyValues};
 
@@ -50,7 +53,7 @@ export function chooseAccess(
         const values = keyValues(store.table, primary.columns, equalities, scope);
         if (values !== undefined) {
             return {
-                access: {kind: 'primary', values},
+                access: {kind: 'primary', values, only: onlyValue(store.table, primary.columns, equalities, scope)},
                 rest: restOf(all, primary.columns, equalities),
                 description: `primary key ${primary.name}`,
             };
@@ -126,6 +129,24 @@ function keyValues(
         }
         return values;
     };
+}
+
+/** As `keyValues` for a key of one column, without the list; undefined for other keys. */
+function onlyValue(
+    table: TableDescriptor,
+    columns: readonly number[],
+    equalities: ReadonlyMap<number, {readonly value: Expr}>,
+    scope: CompileScope,
+): KeyValue | undefined {
+    const [attnum, second] = columns;
+    if (attnum === undefined || second !== undefined) return undefined;
+    const found = equalities.get(attnum);
+    const column = columnOf(table, attnum);
+    if (found === undefined || column === undefined) return undefined;
+    const convert = converter(found.value.type.oid, column.type.oid);
+    if (convert === undefined) return undefined;
+    const evaluate = compileExpression(found.value, scope);
+    return (frame) => convert(evaluate(frame)) ?? undefined;
 }
 
 function primaryList(

@@ -40,6 +40,8 @@ interface PointSelect {
     readonly order: readonly CompiledSortKey[];
     readonly limit: Evaluate | undefined;
     readonly offset: Evaluate | undefined;
+    /** There is a LIMIT or an OFFSET. */
+    readonly pages: boolean;
     readonly locks: BoundStatement['rowLock'];
 }
 
@@ -156,15 +158,20 @@ function compile(shape: PointSelectShape): PointSelect {
         store,
         choice,
         scan,
-        filter: predicates.length === 0 ? undefined : (frame) => predicates.every((predicate) => predicate(frame)),
+        filter: allOf(predicates),
         targets: select.targets.map((target) =>
             isUpdated(target.expr) ? updatedNanos : compileExpression(target.expr, scope),
         ),
         order: manyRows ? select.orderBy.map((key) => compileSortKey(key, scope)) : [],
         limit: select.limit === null ? undefined : compileExpression(select.limit, scope),
         offset: select.offset === null ? undefined : compileExpression(select.offset, scope),
+        pages: select.limit !== null || select.offset !== null,
         locks: bound.rowLock,
     };
+}
+
+function allOf(predicates: readonly ((frame: Frame) => boolean)[]): ((frame: Frame) => boolean) | undefined {
+    return predicates.length < 2 ? predicates[0] : (frame) => predicates.every((predicate) => predicate(frame));
 }
 
 function compileSortKey(key: SortKey, scope: CompileScope): CompiledSortKey {
@@ -188,6 +195,14 @@ function run(plan: PointSelect, context: StatementContext, parameters: Parameter
     }
     const owner = ownerOf(context, store.table.options.kind);
     const cutoff = expiryCutoffNs(store);
+    const {access} = choice;
+    if (access.kind === 'primary' && access.only !== undefined && !plan.pages && plan.locks === null) {
+        // The hottest path of all: one row by one value.
+        const key = access.only(frame);
+        frame.row0 = key === undefined ? null : visibleRow(context, store.headOf(owner, key), cutoff);
+        if (frame.row0 === null || (plan.filter !== undefined && !plan.filter(frame))) return NO_ROWS;
+        return [projectRow(plan, frame)];
+    }
     for (const head of headsOf(context, store, owner, choice.access, frame)) {
         const version =
             plan.locks === null ? visibleRow(context, head, cutoff) : lockedRow(plan, context, head, cutoff);
@@ -227,13 +242,19 @@ async function runScan(
 }
 
 function project(plan: PointSelect, frame: Frame): SortedRow {
-    const {targets, order} = plan;
+    const {order} = plan;
+    return {row: projectRow(plan, frame), keys: order.length === 0 ? NO_KEYS : order.map((key) => key.evaluate(frame))};
+}
+
+function projectRow(plan: PointSelect, frame: Frame): Datum[] {
+    const {targets} = plan;
     const row = new Array<Datum>(targets.length);
     for (let i = 0; i < targets.length; i++) row[i] = (targets[i] as Evaluate)(frame);
-    return {row, keys: order.length === 0 ? NO_KEYS : order.map((key) => key.evaluate(frame))};
+    return row;
 }
 
 const NO_KEYS: readonly Datum[] = [];
+const NO_ROWS: readonly (readonly Datum[])[] = [];
 
 /** ORDER BY, OFFSET, LIMIT. */
 function page(plan: PointSelect, rows: SortedRow[], frame: Frame): readonly (readonly Datum[])[] {

@@ -184,7 +184,7 @@ function insertPlan(
     } catch (error) {
         if (!(error instanceof Unsupported)) throw error;
         throw notSupported(
-            `ON CONFLICT with ${error.message} in a statement that needs PostgreSQL (${described.reason})`,
+            `${error.message.startsWith('ON CONFLICT') ? '' : 'ON CONFLICT with '}${error.message} in a statement that needs PostgreSQL (${described.reason})`,
             SPLIT_HINT,
         );
     }

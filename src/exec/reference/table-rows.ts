@@ -129,9 +129,11 @@ function printScan(context: StatementContext, table: TableDescriptor, rowsMax: n
     const {database} = context;
     const codec = database.typeCodec;
     const attnums = new Set([...table.columns.map((column) => column.attnum), SEGMENT_ATTNUM]);
+    const texts = new Set(
+        table.columns.map(({attnum}) => attnum).filter((attnum) => database.isDemoted(table.tableId, attnum)),
+    );
     const columns: OutputPlan[] = table.columns.map((column, index) => {
-        const demoted = database.isDemoted(table.tableId, column.attnum);
-        const duck = demoted ? PRINTED_TYPE : duckTypeOf(column.type, codec);
+        const duck = texts.has(column.attnum) ? PRINTED_TYPE : duckTypeOf(column.type, codec);
         return {kind: 'plain', column: index, duck, typeOid: column.type.oid};
     });
     const bigint = duckTypeOf({oid: INT8, typmod: -1}, codec);
@@ -143,7 +145,7 @@ function printScan(context: StatementContext, table: TableDescriptor, rowsMax: n
     return {
         parts: [`SELECT ${list.join(', ')} FROM `, ` AS s LIMIT ${rowsMax}`],
         references: [0],
-        tables: [{table, attnums}],
+        tables: [{table, attnums, texts}],
         columns,
     };
 }

@@ -14,14 +14,14 @@ import {appendRowids, ChunkWriter} from './chunk-writer.ts';
 import type {EngineOptions} from './engine.ts';
 import {Engine} from './engine.ts';
 import {canceled, failureOf, RetryOnReferencePath} from './failures.ts';
-import type {HotSource, MirrorOptions} from './mirror.ts';
+import type {HotSource, MirrorColumn, MirrorOptions} from './mirror.ts';
 import {Mirror} from './mirror.ts';
 import type {PrintedQuery} from './printer/queries.ts';
 import type {TableInput} from './table-input.ts';
 import type {TableParts} from './table-sql.ts';
 import {tableSql} from './table-sql.ts';
 import type {TypeCodec} from './type-map.ts';
-import {Unrepresentable} from './type-map.ts';
+import {duckTypeOf, Unrepresentable} from './type-map.ts';
 import {VECTOR_ROWS} from './vector-access.ts';
 
 export interface VectorOptions extends EngineOptions, MirrorOptions {}
@@ -71,6 +71,7 @@ export class VectorExecutor {
             await this.mirror.prepare(tables);
             return await this.mirror.lock.run(async () => {
                 let pinned = pin();
+                this.#demoteTexts(pinned.inputs.values());
                 let mirrorSeq = await this.mirror.sync(tables, pinned.seq);
                 // A mirror that had to be built is past what was pinned: then the newest is pinned again.
                 for (let turn = 0; mirrorSeq > pinned.seq && turn < PIN_TURNS_MAX; turn++) {
@@ -78,7 +79,12 @@ export class VectorExecutor {
                     mirrorSeq = await this.mirror.sync(tables, pinned.seq);
                 }
                 // Named before anything is awaited: DDL may forget a mirror at any time, its table stays until the next sync.
-                const names = new Map(tables.map((table) => [table.tableId, this.mirror.nameOf(table.tableId)]));
+                const names = new Map(
+                    tables.map(({tableId}) => [
+                        tableId,
+                        {name: this.mirror.nameOf(tableId), columns: this.mirror.columnsOf(tableId)},
+                    ]),
+                );
                 await connection.run('BEGIN');
                 const opened = new VectorSnapshot(this, this.#codec, connection, pinned, mirrorSeq, names);
                 this.#open.add(opened);
@@ -88,6 +94,22 @@ export class VectorExecutor {
             await connection.run('ROLLBACK').catch(() => undefined);
             this.engine.releaseReader(connection);
             throw error instanceof Error && error.name === 'Error' ? failureOf(error, false) : error;
+        }
+    }
+
+    /**
+     * A segment that keeps a column as text holds a value that DuckDB has none for: then the mirror keeps it as text as
+     * well. Known from the segments, because a restart forgets what the mirror has met.
+     */
+    #demoteTexts(inputs: Iterable<TableInput>): void {
+        for (const {table, segments} of inputs) {
+            for (const {attnum, type} of table.columns) {
+                if (this.mirror.isDemoted(table.tableId, attnum) || duckTypeOf(type, this.#codec).sql === 'VARCHAR') continue;
+                const asText = segments.some(({columns}) =>
+                    columns.some((column) => column.attnum === attnum && column.sqlType === 'VARCHAR'),
+                );
+                if (asText) this.mirror.demote(table.tableId, attnum);
+            }
         }
     }
 
@@ -108,6 +130,12 @@ export class VectorExecutor {
     }
 }
 
+/** A mirror as it was when the snapshot was taken. */
+interface SnapshotMirror {
+    readonly name: string;
+    readonly columns: readonly MirrorColumn[];
+}
+
 export class VectorSnapshot {
     /** Sequence the mirrors are at: the snapshot's, or later, and then the overlays undo what came after. */
     readonly mirrorSeq: number;
@@ -115,7 +143,7 @@ export class VectorSnapshot {
     readonly #codec: TypeCodec;
     readonly #connection: DuckDBConnection;
     readonly #pinned: Pinned;
-    readonly #names: ReadonlyMap<number, string>;
+    readonly #mirrors: ReadonlyMap<number, SnapshotMirror>;
     readonly #parts = new Map<number, TableParts>();
     #temporaries = 0;
     #canceled = false;
@@ -129,14 +157,14 @@ export class VectorSnapshot {
         connection: DuckDBConnection,
         pinned: Pinned,
         mirrorSeq: number,
-        names: ReadonlyMap<number, string>,
+        mirrors: ReadonlyMap<number, SnapshotMirror>,
     ) {
         this.#executor = executor;
         this.#codec = codec;
         this.#connection = connection;
         this.#pinned = pinned;
         this.mirrorSeq = mirrorSeq;
-        this.#names = names;
+        this.#mirrors = mirrors;
     }
 
     /** Throws PgError, or RetryOnReferencePath when PostgreSQL's answer is not known here. */
@@ -194,7 +222,7 @@ export class VectorSnapshot {
         const {tableId} = input.table;
         const known = this.#parts.get(tableId);
         if (known !== undefined) return known;
-        const mirror = this.#names.get(tableId);
+        const mirror = this.#mirrors.get(tableId);
         assert(mirror !== undefined, `table ${input.table.name} is not in the snapshot`);
         const overlay = input.overlay?.(this.mirrorSeq);
         if (overlay === undefined && this.mirrorSeq > this.#pinned.seq) {
@@ -206,9 +234,10 @@ export class VectorSnapshot {
             if (list !== undefined) dead.set(segment.segmentId, list);
         }
         const parts: TableParts = {
-            mirror,
+            mirror: mirror.name,
+            columns: mirror.columns,
             hidden: overlay === undefined ? undefined : await this.#rowidList(overlay.hiddenRowids),
-            overlay: overlay === undefined ? undefined : await this.#overlayTable(input.table, overlay.rows),
+            overlay: overlay === undefined ? undefined : await this.#overlayTable(input.table, mirror.columns, overlay.rows),
             dead,
         };
         this.#parts.set(tableId, parts);
@@ -225,17 +254,20 @@ export class VectorSnapshot {
         return `SELECT rowid_ FROM temp.main.${name}`;
     }
 
-    async #overlayTable(table: TableDescriptor, rows: readonly RowVersion[]): Promise<string | undefined> {
+    async #overlayTable(
+        table: TableDescriptor,
+        columns: readonly MirrorColumn[],
+        rows: readonly RowVersion[],
+    ): Promise<string | undefined> {
         if (rows.length === 0) return undefined;
         const {mirror} = this.#executor;
-        const columns = mirror.layoutColumns(table);
         const name = await this.#temporary(
             ['_rowid BIGINT', '_seq BIGINT', '_updated BIGINT', '_owner INTEGER']
                 .concat(columns.map(({attnum, type}) => `c${attnum} ${type.sql}`))
                 .join(', '),
         );
         const appender = await this.#connection.createAppender(name, 'main', 'temp');
-        const writer = new ChunkWriter(appender, mirror.writersOf(table));
+        const writer = new ChunkWriter(appender, mirror.writersOf(table, columns));
         try {
             for (let start = 0; start < rows.length; start += VECTOR_ROWS) {
                 const slice = rows.slice(start, start + VECTOR_ROWS);
@@ -250,6 +282,7 @@ export class VectorSnapshot {
             }
         } catch (error) {
             if (!(error instanceof Unrepresentable)) throw error;
+            mirror.demoteWritten(table, error.columnIndex);
             throw new RetryOnReferencePath(error.message, undefined, error);
         }
         appender.closeSync();

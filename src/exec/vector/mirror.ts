@@ -185,8 +185,8 @@ export class Mirror {
     }
 
     /** Writers for rows of a table, system columns first: for overlays. */
-    writersOf(table: TableDescriptor): readonly WriterColumn[] {
-        return [...SYSTEM_WRITERS, ...this.#columnWriters(table, this.layoutColumns(table))];
+    writersOf(table: TableDescriptor, columns: readonly MirrorColumn[]): readonly WriterColumn[] {
+        return [...SYSTEM_WRITERS, ...this.#columnWriters(table, columns)];
     }
 
     /** Rows that are in a segment now. Under the same hold of the lock as the switch of the manifest. */
@@ -228,14 +228,18 @@ export class Mirror {
         if (mirror !== undefined) this.#drop(mirror);
     }
 
-    /** A value met outside of the mirror (an overlay) did not fit: keep the column as text from now on. */
-    demote(table: TableDescriptor, columnIndex: number): void {
-        const column = table.columns[columnIndex];
+    /** A value met outside of the mirror (an overlay) did not fit: `writerIndex` counts the system columns too. */
+    demoteWritten(table: TableDescriptor, writerIndex: number): void {
+        const column = table.columns[writerIndex - SYSTEM_WRITERS.length];
         assert(column !== undefined);
-        const demoted = this.#demoted.get(table.tableId) ?? new Set<number>();
-        demoted.add(column.attnum);
-        this.#demoted.set(table.tableId, demoted);
-        this.invalidate(table.tableId);
+        this.demote(table.tableId, column.attnum);
+    }
+
+    /** Keeps the column as text from now on. */
+    demote(tableId: number, attnum: number): void {
+        const demoted = this.#demoted.get(tableId) ?? new Set<number>();
+        this.#demoted.set(tableId, demoted.add(attnum));
+        this.invalidate(tableId);
     }
 
     statistics(): {readonly tables: number; readonly bufferedChanges: number} {
@@ -295,7 +299,7 @@ export class Mirror {
             this.#drop(mirror);
             // A rebuild follows with the column as text: whoever waits tries again.
             if (!(error instanceof Unrepresentable)) throw error;
-            this.demote(table, error.columnIndex - SYSTEM_WRITERS.length);
+            this.demoteWritten(table, error.columnIndex);
         } finally {
             connection.closeSync();
         }

@@ -9,15 +9,18 @@ import type {ColumnDescriptor} from '../../../catalog/descriptor.ts';
 import {SEGMENT_ATTNUM} from '../../../catalog/descriptor.ts';
 import {quoteIdentifier, quoteLiteral} from './engine.ts';
 import {RetryOnReferencePath} from './failures.ts';
+import type {MirrorColumn} from './mirror.ts';
 import type {TableReference} from './printer/context.ts';
 import {literal} from './printer/literal.ts';
 import type {SegmentColumnInput, SegmentInput, TableInput} from './table-input.ts';
 import type {DuckType, TypeCodec} from './type-map.ts';
-import {duckTypeOf} from './type-map.ts';
+import {duckTypeOf, PRINTED_TYPE} from './type-map.ts';
 
 /** Names of what was put into DuckDB for this table, or undefined where there is nothing. */
 export interface TableParts {
     readonly mirror: string;
+    /** Of mirror and overlay: a column may have become text after the query was printed. */
+    readonly columns: readonly MirrorColumn[];
     /** A table with the overlay's rows, laid out as the mirror. */
     readonly overlay: string | undefined;
     /** A list of row ids, or a subquery, for `_rowid NOT IN (…)`. */
@@ -33,7 +36,11 @@ export interface NeededColumn {
 export function tableSql(reference: TableReference, input: TableInput, parts: TableParts, codec: TypeCodec): string {
     const needed = reference.table.columns
         .filter((column) => reference.attnums.has(column.attnum))
-        .map((descriptor) => ({descriptor, duck: duckTypeOf(descriptor.type, codec)}));
+        .map((descriptor) => ({
+            descriptor,
+            duck: reference.texts?.has(descriptor.attnum) === true ? PRINTED_TYPE : duckTypeOf(descriptor.type, codec),
+        }));
+    refuseOtherTypes(needed, parts.columns);
     const withSegment = reference.attnums.has(SEGMENT_ATTNUM);
     const hot = [
         '_rowid, _seq, _updated, _owner',
@@ -66,6 +73,16 @@ export function tableSql(reference: TableReference, input: TableInput, parts: Ta
         branches.push(`SELECT ${list} FROM read_parquet([${paths.join(', ')}], union_by_name = true)${where(filters)}`);
     }
     return `(${branches.join(' UNION ALL ')})`;
+}
+
+/** A column that became text, or a typed one again, since the query was printed. */
+function refuseOtherTypes(needed: readonly NeededColumn[], present: readonly MirrorColumn[]): void {
+    for (const {descriptor, duck} of needed) {
+        const column = present.find(({attnum}) => attnum === descriptor.attnum);
+        if (column !== undefined && column.type.sql !== duck.sql) {
+            throw new RetryOnReferencePath(`column "${descriptor.name}" is kept as ${column.type.sql}, not ${duck.sql}`);
+        }
+    }
 }
 
 function where(conditions: readonly string[]): string {
@@ -111,6 +128,10 @@ function missingValue(descriptor: ColumnDescriptor, duck: DuckType, codec: TypeC
 }
 
 function readSegmentColumn(name: string, column: SegmentColumnInput, duck: DuckType): string {
+    if (duck.sql === 'VARCHAR' && column.sqlType !== 'VARCHAR') {
+        const text = textOf(name, column.sqlType);
+        if (text !== undefined) return text;
+    }
     if (column.sqlType !== duck.sql && !widens(column.sqlType, duck.sql)) {
         throw new RetryOnReferencePath(`a segment holds ${column.sqlType} where the table has ${duck.sql}`);
     }
@@ -118,6 +139,22 @@ function readSegmentColumn(name: string, column: SegmentColumnInput, duck: DuckT
         return `(to_months(${name}.months) + to_days(${name}.days) + to_microseconds(${name}.micros))`;
     }
     return column.sqlType === duck.sql ? name : `CAST(${name} AS ${duck.sql})`;
+}
+
+/** A value of a segment as PostgreSQL prints it (ISO dates, UTC), for columns that have become text since. */
+function textOf(name: string, sqlType: string): string | undefined {
+    if (sqlType.startsWith('DECIMAL')) return `CAST(${name} AS VARCHAR)`;
+    if (sqlType === 'TIMESTAMP') return timestampText(name, '');
+    if (sqlType === 'TIMESTAMPTZ') return timestampText(`timezone('UTC', ${name})`, '+00');
+    return undefined;
+}
+
+function timestampText(value: string, zone: string): string {
+    const text = `CAST(${value} AS VARCHAR)`;
+    return (
+        `(CASE WHEN NOT isfinite(${value}) THEN ${text} WHEN contains(${text}, ' (BC)') ` +
+        `THEN concat(replace(${text}, ' (BC)', ''), '${zone} BC') ELSE concat(${text}, '${zone}') END)`
+    );
 }
 
 const WIDER: Readonly<Record<string, readonly string[]>> = {

@@ -199,7 +199,11 @@ function binaryOperator(op: string, left: Expr, right: Expr, scope: CompileScope
     const base = (oid: number): number => types.get(oid)?.baseOid ?? oid;
     const binary = binaryOf(op, base(leftOid), base(rightOid));
     if (binary !== undefined) return (a, b, frame) => binary(a, b, frame.context);
-    if (op === '||' && (leftOid === OID.text || rightOid === OID.text)) return concatenate(leftOid, rightOid, scope);
+    // Beside an array, a text is an element.
+    const isArray = types.get(base(leftOid))?.kind === 'array' || types.get(base(rightOid))?.kind === 'array';
+    if (op === '||' && !isArray && (leftOid === OID.text || rightOid === OID.text)) {
+        return concatenate(leftOid, rightOid, scope);
+    }
     if (!isComparison(op)) throw new Unsupported(`operator ${op}`);
     const compare = compareOf(types, leftOid, rightOid);
     if (compare === undefined) throw new Unsupported(`comparison of ${leftOid} and ${rightOid}`);

@@ -99,6 +99,9 @@ b::int
 i4::bool
 t || 'x'
 t || i4
+ta || 'x'::text
+t || ta
+ta || ta
 i4 || t
 t || b
 vc || c

@@ -39,6 +39,8 @@ export interface StatementValues {
 export interface TableReference {
     readonly table: TableDescriptor;
     readonly attnums: Set<number>;
+    /** Columns that the query takes in PostgreSQL's text form, because the mirror keeps them so. */
+    readonly texts?: ReadonlySet<number>;
 }
 
 export interface Scope {
