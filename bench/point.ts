@@ -91,7 +91,12 @@ function selectPlan(core: TestCore, store: TableStore): Plan {
 
 function writePlan(core: TestCore, store: TableStore, sql: string): Plan {
     const {bound, bindContext} = bindOf(core, sql);
-    const writer = new TableWriter(store, bindContext, {sources: [{table: ACCOUNTS}], types: core.types}, () => false);
+    const writer = new TableWriter(
+        store,
+        bindContext,
+        {sources: [{table: ACCOUNTS}], types: core.types},
+        {of: () => undefined, isChecked: () => false},
+    );
     const shape = {bound, fields: null, types: [], registry: core.types, catalogVersion: 1};
     const {statement} = bound;
     if (statement.kind === 'insert') return planInsertValues(shape, statement, writer);
@@ -118,7 +123,12 @@ async function selects(cacheBytes: number, name: string): Promise<void> {
     const plan = selectPlan(core, store);
     const state = new BenchContext(core);
     const context = state as unknown as StatementContext;
-    const writer = new MessageWriter({send: () => true, unsentBytes: 0, gone: false, caughtUp: () => Promise.resolve()});
+    const writer = new MessageWriter({
+        send: () => true,
+        unsentBytes: 0,
+        gone: false,
+        caughtUp: () => Promise.resolve(),
+    });
     const texts = Array.from({length: 65_536}, () => Buffer.from(String(1 + Math.floor(Math.random() * ROWS))));
     const measure = async (ms: number): Promise<number> => {
         const end = performance.now() + ms;
@@ -127,7 +137,9 @@ async function selects(cacheBytes: number, name: string): Promise<void> {
         while (performance.now() < end) {
             for (let i = 0; i < 1000; i++) {
                 const text = texts[count++ & 65_535] as Buffer;
-                const values = [readParameter(core.types, TYPE.int4, 0, text, 0, text.length, 0, DEFAULT_OUTPUT_SETTINGS)];
+                const values = [
+                    readParameter(core.types, TYPE.int4, 0, text, 0, text.length, 0, DEFAULT_OUTPUT_SETTINGS),
+                ];
                 const parameters: PlanParameters = {values, raw: [], resultFormats: []};
                 state.snapshotSeq = core.committer.visibleSeq;
                 const result = plan.start(context, parameters);
@@ -152,9 +164,9 @@ async function inserts(committers: number): Promise<void> {
     const store = core.store(ACCOUNTS);
     const plan = writePlan(core, store, 'insert into t1 values ($1, $2, $3, $4)');
     let id = 0;
-    const line = await commits(core, committers, (context) => {
-        plan.start(context, {values: [++id, 1, 2, 'a short note'], raw: [], resultFormats: []});
-    });
+    const line = await commits(core, committers, (context) =>
+        plan.start(context, {values: [++id, 1, 2, 'a short note'], raw: [], resultFormats: []}),
+    );
     console.log(`insert, ${committers} committers: ${line}`);
     await core.close();
 }
@@ -164,15 +176,19 @@ async function updates(committers: number): Promise<void> {
     const store = core.store(ACCOUNTS);
     await fill(core, store);
     const plan = writePlan(core, store, 'update t1 set balance = balance + $1 where id = $2');
-    const line = await commits(core, committers, (context) => {
-        plan.start(context, {values: [1, 1 + Math.floor(Math.random() * ROWS)], raw: [], resultFormats: []});
-    });
+    const line = await commits(core, committers, (context) =>
+        plan.start(context, {values: [1, 1 + Math.floor(Math.random() * ROWS)], raw: [], resultFormats: []}),
+    );
     console.log(`update by key, ${committers} committers: ${line}`);
     await core.close();
 }
 
 /** Each committer starts a statement, commits, waits to be durable, and begins again. */
-async function commits(core: TestCore, committers: number, statement: (context: StatementContext) => void): Promise<string> {
+async function commits(
+    core: TestCore,
+    committers: number,
+    statement: (context: StatementContext) => unknown,
+): Promise<string> {
     const run = async (ms: number): Promise<string> => {
         let count = 0;
         const cpu = process.cpuUsage();

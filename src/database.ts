@@ -10,7 +10,7 @@ import {Catalog} from '../catalog/catalog.ts';
 import type {CatalogRecord} from '../catalog/records.ts';
 import type {TableDescriptor} from '../catalog/descriptor.ts';
 import {PgError} from '../catalog/errors.ts';
-import {Twin} from '../catalog/twin/twin.ts';
+import type {Twin} from '../catalog/twin/twin.ts';
 import {DataDirectory} from '../storage/data-directory.ts';
 import {HotStore} from '../storage/hot/hot-store.ts';
 import {
@@ -25,6 +25,7 @@ import {
 import {CommitLog} from '../storage/log/commit-log.ts';
 import {FsObjectStore} from '../storage/objects/fs-store.ts';
 import type {ObjectStore} from '../storage/objects/object-store.ts';
+import type {PruningPredicate} from '../storage/parquet/pruning.ts';
 import {decodeManifest} from '../storage/segments/manifest.ts';
 import {dieAt, type FaultPoint} from './config/fault-points.ts';
 import type {Settings} from './config/settings.ts';
@@ -197,7 +198,10 @@ export class Database {
             store,
             this.bindContext(context, []),
             {sources: [{table}], types: context.catalog.types},
-            (oid) => this.ddl.hasCheckedDomain(oid, context.catalog),
+            {
+                of: (oid) => [...context.catalog.userTypes()].find((type) => type.kind === 'domain' && type.oid === oid),
+                isChecked: (oid) => this.ddl.hasCheckedDomain(oid, context.catalog),
+            },
         );
         this.#writers.set(store, {catalogVersion: version, writer});
         return writer;
@@ -222,10 +226,14 @@ export class Database {
     }
 
     /** What the vectorised path reads of a table now. Called under its lock. */
-    tableInput(context: StatementContext, table: TableDescriptor): TableInput {
+    tableInput(
+        context: StatementContext,
+        table: TableDescriptor,
+        predicates: readonly PruningPredicate[] = [],
+    ): TableInput {
         // The rows of a table that DDL has replaced meanwhile are not to be trusted.
         if (this.store(table).retired) throw new StalePlan();
-        return tableInput(this, context, table);
+        return tableInput(this, context, table, predicates);
     }
 
     /** The vectorised engine, started when first needed. */

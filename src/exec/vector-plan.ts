@@ -12,6 +12,9 @@ import {type BoundQuery, type BoundStatement, Unsupported} from '../sql/bound.ts
 import {RetryOnReferencePath} from './vector/failures.ts';
 import type {VectorResult, VectorSnapshot} from './vector/executor.ts';
 import {type PrintedQuery, printQuery} from './vector/printer/queries.ts';
+import {pruningPredicates} from './vector/pruning.ts';
+import type {TableInput} from './vector/table-input.ts';
+import type {PruningPredicate} from '../../storage/parquet/pruning.ts';
 import {chunkDatums, writeRows} from './vector/results.ts';
 import type {Parameters, Plan, PullResult, RowSource, StartedStatement} from './plan.ts';
 import {columnEncoders, writeRow, type ColumnEncoder} from './row-writer.ts';
@@ -102,20 +105,60 @@ export function print(query: BoundQuery, context: StatementContext, parameters: 
 export async function openSnapshot(
     context: StatementContext,
     tables: readonly TableDescriptor[],
+    narrowing?: SnapshotNarrowing,
 ): Promise<VectorSnapshot> {
     const {database} = context;
     const executor = await database.vector();
-    const snapshot = await executor.snapshot(tables, () => ({
-        seq: database.committer.visibleSeq,
-        inputs: new Map(tables.map((table) => [table.tableId, database.tableInput(context, table)])),
-    }));
+    const snapshot = await executor.snapshot(tables, () => {
+        const inputs = new Map<number, TableInput>();
+        for (const table of tables) {
+            const input = database.tableInput(context, table, narrowing?.predicates(table) ?? []);
+            inputs.set(table.tableId, input);
+            narrowing?.read(input.segments.length, database.tiers(table.tableId).manifest.segments.length);
+        }
+        return {seq: database.committer.visibleSeq, inputs};
+    });
     context.onCancel(() => snapshot.cancel());
     return snapshot;
 }
 
+/** Which segments a query needs, and what came of it. */
+export interface SnapshotNarrowing {
+    predicates(table: TableDescriptor): readonly PruningPredicate[];
+    read(segments: number, of: number): void;
+}
+
+class QueryNarrowing implements SnapshotNarrowing {
+    readonly #query: BoundQuery;
+    readonly #parameters: readonly Datum[];
+    readonly #context: StatementContext;
+    #byTable: ReadonlyMap<number, readonly PruningPredicate[]> | undefined;
+    segmentsRead = 0;
+    segmentsPruned = 0;
+
+    constructor(query: BoundQuery, parameters: readonly Datum[], context: StatementContext) {
+        this.#query = query;
+        this.#parameters = parameters;
+        this.#context = context;
+    }
+
+    predicates(table: TableDescriptor): readonly PruningPredicate[] {
+        const {database} = this.#context;
+        if (!database.tiers(table.tableId).hasSegments) return [];
+        this.#byTable ??= pruningPredicates(this.#query, this.#parameters, database.typeCodec);
+        return this.#byTable.get(table.tableId) ?? [];
+    }
+
+    read(segments: number, of: number): void {
+        this.segmentsRead += segments;
+        this.segmentsPruned += of - segments;
+    }
+}
+
 async function start(shape: VectorPlanShape, context: StatementContext, parameters: Parameters): Promise<StartedStatement> {
     const printed = print(shape.query, context, parameters.values);
-    const snapshot = await openSnapshot(context, shape.bound.tables);
+    const narrowing = new QueryNarrowing(shape.query, parameters.values, context);
+    const snapshot = await openSnapshot(context, shape.bound.tables, narrowing);
     try {
         const result = await snapshot.run(printed, context.output.timeZone);
         const held: Chunk[] = [];
@@ -134,6 +177,7 @@ async function start(shape: VectorPlanShape, context: StatementContext, paramete
         return {
             rows: new VectorRows(context, printed, parameters.resultFormats, held, ended ? null : {result, snapshot}),
             tag: selectTag,
+            statistics: () => [`Segments: ${narrowing.segmentsRead} read, ${narrowing.segmentsPruned} pruned`],
         };
     } catch (error) {
         await snapshot.close();

@@ -35,7 +35,9 @@ export class JobQueue {
     async add<T>(type: JobType, tableName: string, signal: AbortSignal | undefined, work: JobWork<T>): Promise<T> {
         if (this.#stopped) throw new PgError('57P01', 'the server is shutting down');
         if (this.#queue.length >= QUEUED_MAX) {
-            throw new PgError('53400', `more than ${QUEUED_MAX} jobs are waiting`, {hint: 'Wait for some of them to end.'});
+            throw new PgError('53400', `more than ${QUEUED_MAX} jobs are waiting`, {
+                hint: 'Wait for some of them to end.',
+            });
         }
         const job = new Job(String(this.#nextId++), type, tableName);
         this.#remember(job);

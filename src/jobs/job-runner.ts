@@ -164,12 +164,12 @@ export class JobRunner {
 
     async #replace(job: Job, table: TableDescriptor, segments: readonly SegmentMeta[]): Promise<void> {
         await this.#mover.compact(table, segments, {signal: job.abort.signal, progress: progressOf(job)});
-        this.#removeLater(segments);
+        this.#removeLater(this.#database.tiers(table.tableId), segments);
     }
 
     /** Not in the job that took them out: a reader may hold its snapshot for hours, and others wait for their turn. */
-    #removeLater(segments: readonly RemovedSegment[]): void {
-        removeSegments(this.#database, segments).catch((error: unknown) => {
+    #removeLater(tiers: TableTiers, segments: readonly RemovedSegment[]): void {
+        removeSegments(this.#database, tiers, segments).catch((error: unknown) => {
             // Found again at the next start.
             if (!this.#stopped) this.#database.logger.warn({error}, 'segments that are not needed any more are left');
         });
@@ -189,7 +189,7 @@ export class JobRunner {
             this.#evictions.delete(tableId);
             this.#pausedUntilMs.delete(tableId);
             // A flush of it that is under way notices before it commits.
-            this.#removeLater(tiers.manifest.segments);
+            this.#removeLater(tiers, tiers.manifest.segments);
         }
     }
 
@@ -201,7 +201,8 @@ export class JobRunner {
             const reason = this.#counters.reason(table);
             if (reason === 'due') this.#background('flush', table, (job, current) => this.#flush(job, current));
             else if (reason === 'count first') this.#count(table);
-            if (this.#evictionIsDue(table, now)) this.#background('evict', table, (job, current) => this.#evict(job, current));
+            if (this.#evictionIsDue(table, now))
+                this.#background('evict', table, (job, current) => this.#evict(job, current));
         }
         if (this.#ticks++ % FULL_CHECK_TICKS === 0) this.#checkFull();
     }
@@ -312,7 +313,8 @@ export class JobRunner {
             this.#background('flush', largest.table, async (job, current) => {
                 await this.#flush(job, current, FULL_FLUSH_ROWS);
                 // What is left are stubs, or what LevelDB has not given back yet.
-                if (job.rowsDone === 0) this.#pausedUntilMs.set(current.tableId, performance.now() + NOTHING_LEFT_PAUSE_MS);
+                if (job.rowsDone === 0)
+                    this.#pausedUntilMs.set(current.tableId, performance.now() + NOTHING_LEFT_PAUSE_MS);
             });
         };
         check().catch((error: unknown) => {

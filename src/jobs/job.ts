@@ -59,7 +59,7 @@ export class Job {
 
     end(status: 'completed' | 'failed' | 'cancelled', error?: unknown): void {
         this.status = status;
-        if (error !== undefined) this.error = error instanceof Error ? error.message : String(error);
+        if (error !== undefined) this.error = error instanceof Error ? error.message : 'unknown error';
         this.finishedMs = Date.now();
         if (this.startedMs === undefined) this.tookMs = 0;
         // Rounded up: work that was done took time.

@@ -48,5 +48,6 @@ function readSmallInteger(buffer: Buffer, offset: number, length: number): numbe
         if (digit < 0 || digit > 9) return undefined;
         value = value * 10 + digit;
     }
-    return negative ? -value : value;
+    // Not `-value`: there is no negative zero among integers.
+    return negative ? 0 - value : value;
 }

@@ -464,7 +464,15 @@ export class Session implements SessionHandler {
         this.#replanned = undefined;
         this.running = true;
         const started = runWithWaits(this, context, plan, parameters);
-        if (started instanceof Promise) return this.#guard(started);
+        if (started instanceof Promise) {
+            let abandoned = false;
+            // A statement that was cancelled may still come to its rows: what they hold is given back.
+            void started.then(async (late) => abandoned && (await late.rows?.close())).catch(() => undefined);
+            return this.#guard(started).catch((error: unknown) => {
+                abandoned = true;
+                throw error;
+            });
+        }
         this.running = false;
         return started;
     }

@@ -7,7 +7,14 @@
  */
 import type {CatalogView} from '../../catalog/catalog.ts';
 import type {HotStore} from '../../storage/hot/hot-store.ts';
-import {deletionRange, MANIFEST_RANGE, manifestKey, parseDeletionKey, parseIdKey, SPACE} from '../../storage/hot/keys.ts';
+import {
+    deletionRange,
+    MANIFEST_RANGE,
+    manifestKey,
+    parseDeletionKey,
+    parseIdKey,
+    SPACE,
+} from '../../storage/hot/keys.ts';
 import type {ObjectStore} from '../../storage/objects/object-store.ts';
 import type {VectorExecutor} from '../exec/vector/executor.ts';
 import type {Committer} from '../txn/committer.ts';
@@ -29,8 +36,12 @@ export interface RemovedSegment {
     readonly objectName: string;
 }
 
-/** After the commit that took these segments out of their manifest. */
-export async function removeSegments(services: CleanupServices, segments: readonly RemovedSegment[]): Promise<void> {
+/** After the commit that took these segments out of their manifest, or their table out of the catalog. */
+export async function removeSegments(
+    services: CleanupServices,
+    tiers: TableTiers,
+    segments: readonly RemovedSegment[],
+): Promise<void> {
     if (segments.length === 0) return;
     const {committer, hot, objects} = services;
     await services.startedVector?.snapshotsClosed();
@@ -39,6 +50,7 @@ export async function removeSegments(services: CleanupServices, segments: readon
         await objects.delete(objectName);
         const {gte, lt} = deletionRange(segmentId);
         await hot.deleteRange(gte, lt);
+        if (tiers.segment(segmentId) === undefined) tiers.forgetSegment(segmentId);
     }
 }
 

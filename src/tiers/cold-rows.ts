@@ -26,7 +26,11 @@ export async function fetchColdRow(database: ColdRowsDatabase, head: Head): Prom
 }
 
 /** As fetchColdRow for many heads of one table: one read for all rows of a segment. */
-export async function fetchColdRows(database: ColdRowsDatabase, store: TableStore, heads: Iterable<Head>): Promise<void> {
+export async function fetchColdRows(
+    database: ColdRowsDatabase,
+    store: TableStore,
+    heads: Iterable<Head>,
+): Promise<void> {
     const {tiers} = store;
     const bySegment = new Map<SegmentMeta, Map<number, Head>>();
     for (const head of heads) {

@@ -30,7 +30,10 @@ export interface CompactionInputs {
     readonly seq: number;
 }
 
-export async function compactionSource(connection: DuckDBConnection, inputs: CompactionInputs): Promise<CompactionSource> {
+export async function compactionSource(
+    connection: DuckDBConnection,
+    inputs: CompactionInputs,
+): Promise<CompactionSource> {
     const {store, segments, objects, codec, seq} = inputs;
     const dead = segments.map((segment) => store.tiers.deadRowids(segment.segmentId, seq));
     const needed = neededColumns(store, segments, codec);
@@ -39,7 +42,10 @@ export async function compactionSource(connection: DuckDBConnection, inputs: Com
         const path = segmentPath(objects, segment);
         const list = listOf(store, {...segment, path, deadRowids: NONE}, needed, codec);
         const rowids = dead[index] ?? NONE;
-        const alive = rowids.length === 0 ? '' : ` WHERE _rowid NOT IN (SELECT rowid_ FROM ${await temporary(connection, index, rowids)})`;
+        const alive =
+            rowids.length === 0
+                ? ''
+                : ` WHERE _rowid NOT IN (SELECT rowid_ FROM ${await temporary(connection, index, rowids)})`;
         branches.push(`SELECT ${list} FROM read_parquet(${quoteLiteral(path)})${alive}`);
     }
     const columns = needed.map(({descriptor, duck}) => {
@@ -57,7 +63,7 @@ function neededColumns(store: TableStore, segments: readonly SegmentMeta[], code
     return store.table.columns.map((descriptor) => {
         const duck = duckTypeOf(descriptor.type, codec);
         const written = segments.flatMap(({columns}) => columns.filter(({attnum}) => attnum === descriptor.attnum));
-        const asText = duck.sql !== 'VARCHAR' && written.length > 0 && written.some(({sqlType}) => sqlType === 'VARCHAR');
+        const asText = duck.sql !== 'VARCHAR' && written.some(({sqlType}) => sqlType === 'VARCHAR');
         return {descriptor, duck: asText ? PRINTED_TYPE : duck};
     });
 }

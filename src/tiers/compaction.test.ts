@@ -66,7 +66,7 @@ describe('a compaction', () => {
         expect(await db.query(sum)).toEqual(before);
         expect(db.tiers(1).manifest.segments).toMatchObject([{rows: 269}]);
         expect(db.tiers(1).liveRows).toBe(269);
-        await removeSegments(db, old);
+        await removeSegments(db, db.tiers(1), old);
         expect(await names()).toHaveLength(1);
         // Heads still name segments that are gone.
         await db.write(LEDGER, (write) => {
@@ -157,7 +157,7 @@ describe('removing what nothing names', () => {
         const segments = db.tiers(1).manifest.segments;
         await db.compact(LEDGER);
         let removed = false;
-        const removing = removeSegments(db, segments).then(() => (removed = true));
+        const removing = removeSegments(db, db.tiers(1), segments).then(() => (removed = true));
         await new Promise((resolve) => setTimeout(resolve, 30));
         expect([removed, (await names()).length]).toEqual([false, 2]);
         await snapshot.close();
@@ -204,7 +204,12 @@ describe('rows past their time to live', () => {
 
     test('a scan of a table keyed by row id begins where the last one ended', async () => {
         await fill(PLAIN, 1, 3000);
-        const {from} = await evictHotRows(db, db.store(PLAIN), {...options(), cutoffNs: BigInt(Date.now() + 1000) * 1_000_000n}, undefined);
+        const {from} = await evictHotRows(
+            db,
+            db.store(PLAIN),
+            {...options(), cutoffNs: BigInt(Date.now() + 1000) * 1_000_000n},
+            undefined,
+        );
         expect(from).toBeUndefined();
         await fill(PLAIN, 1, 5);
         const next = await evictHotRows(db, db.store(PLAIN), options(), undefined);

@@ -165,7 +165,12 @@ async function deleteExpired(
     return left;
 }
 
-function deleteOne(transaction: Transaction, writes: RowWrites, head: Head, cutoffNs: bigint): 'deleted' | 'held' | 'gone' {
+function deleteOne(
+    transaction: Transaction,
+    writes: RowWrites,
+    head: Head,
+    cutoffNs: bigint,
+): 'deleted' | 'held' | 'gone' {
     if (head.lockedBy !== null) return 'held';
     const mark = transaction.mark();
     const {newest} = head;

@@ -2,7 +2,6 @@ import {mkdtemp, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterEach, beforeEach, describe, expect, test} from 'vitest';
-import type {Database} from '../database.ts';
 import {isStub, indexRange, rowKey} from '../../storage/hot/keys.ts';
 import {fetchColdRow} from './cold-rows.ts';
 import {makeTable, TiersFixture, type TiersFixtureOptions} from './testing/tiers-fixture.ts';
@@ -24,11 +23,21 @@ const LEDGER = makeTable({
         {unique: true, columns: [3]},
     ],
 });
-const PLAIN = makeTable({tableId: 2, name: 'plain', columns: [{name: 'a', oid: INT4}, {name: 'b', oid: TEXT}]});
+const PLAIN = makeTable({
+    tableId: 2,
+    name: 'plain',
+    columns: [
+        {name: 'a', oid: INT4},
+        {name: 'b', oid: TEXT},
+    ],
+});
 const USERS = makeTable({
     tableId: 3,
     name: 'notes',
-    columns: [{name: 'id', oid: INT4}, {name: 'note', oid: TEXT}],
+    columns: [
+        {name: 'id', oid: INT4},
+        {name: 'note', oid: TEXT},
+    ],
     primaryKey: [1],
     options: {kind: 'user'},
 });
@@ -79,7 +88,7 @@ describe('a flush', () => {
         expect(await db.flush(LEDGER)).toMatchObject({rows: 3000});
         expect(await db.query(SUM)).toEqual(before);
         expect(db.tiers(1).manifest.segments).toMatchObject([{rows: 3000, minRowid: 1, maxRowid: 3000}]);
-        expect((await (await db.vector()).mirror.statistics()).bufferedChanges).toBe(0);
+        expect((await db.vector()).mirror.statistics().bufferedChanges).toBe(0);
         await restart();
         expect(await db.query(SUM)).toEqual(before);
         expect(await db.flush(LEDGER)).toEqual({rows: 0, bytes: 0});
@@ -94,7 +103,9 @@ describe('a flush', () => {
         const stored = db.hot.getSync(rowKey(1, 0, bytes));
         expect(stored !== undefined && isStub(stored)).toBe(true);
         await expect(db.write(LEDGER, (write) => write.insert([7, 0, 'new']))).rejects.toMatchObject({code: '23505'});
-        await expect(db.write(LEDGER, (write) => write.insert([5000, 0, 'code 9']))).rejects.toMatchObject({code: '23505'});
+        await expect(db.write(LEDGER, (write) => write.insert([5000, 0, 'code 9']))).rejects.toMatchObject({
+            code: '23505',
+        });
     });
 
     test('leaves nothing under the keys of a table without unique keys', async () => {
@@ -103,7 +114,10 @@ describe('a flush', () => {
         });
         await db.flush(PLAIN);
         const pages = [];
-        for await (const page of db.hot.pages({gte: rowKey(2, 0, Buffer.alloc(0)), lt: rowKey(3, 0, Buffer.alloc(0))}, 10)) {
+        for await (const page of db.hot.pages(
+            {gte: rowKey(2, 0, Buffer.alloc(0)), lt: rowKey(3, 0, Buffer.alloc(0))},
+            10,
+        )) {
             pages.push(page);
         }
         expect(pages).toEqual([]);
@@ -117,7 +131,7 @@ describe('a flush', () => {
         await restart();
         const head = db.store(LEDGER).headOf(0, 5);
         expect(head).toMatchObject({coldSegment: 1, newest: null});
-        await fetchColdRow(db as unknown as Database, head);
+        await fetchColdRow(db, head);
         expect(head.newest).toMatchObject({rowid: 5, seq: 5, owner: 0, values: [5, 50, 'code 5']});
         expect(head.newest?.updatedNs).toBeGreaterThan(1_600_000_000_000_000_000n);
     });
@@ -174,7 +188,9 @@ describe('a flush', () => {
         write.delete([1]);
         write.update([2], ([id, , code]) => [id ?? null, 1, code ?? null]);
         write.insert([11, 2, 'eleven']);
-        expect(await db.query('select count(*), sum(value) from ledger', transaction)).toEqual([['10', String(550 - 10 - 20 + 3)]]);
+        expect(await db.query('select count(*), sum(value) from ledger', transaction)).toEqual([
+            ['10', String(550 - 10 - 20 + 3)],
+        ]);
         expect(await db.query('select count(*), sum(value) from ledger')).toEqual([['10', '550']]);
         db.committer.rollback(transaction);
     });
@@ -261,9 +277,14 @@ describe('rows that are written while they are flushed', () => {
                 try {
                     await db.write(LEDGER, (write) => {
                         const move = (key: number, by: number): void => {
-                            write.update([key], ([id, value, code]) => [id ?? null, (value as number) + by, code ?? null]);
+                            write.update([key], ([id, value, code]) => [
+                                id ?? null,
+                                (value as number) + by,
+                                code ?? null,
+                            ]);
                         };
-                        if (write.read([from]) === undefined || write.read([to]) === undefined) throw new Error('a row is lost');
+                        if (write.read([from]) === undefined || write.read([to]) === undefined)
+                            throw new Error('a row is lost');
                         move(from, -1);
                         move(to, 1);
                     });

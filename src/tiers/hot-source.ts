@@ -87,4 +87,3 @@ async function* rows(
     for (const version of newer.values()) if (version !== null) rest.push(version);
     if (rest.length > 0) yield rest;
 }
-

@@ -73,7 +73,8 @@ async function verifyObject(
 ): Promise<void> {
     const head = await objects.head(name);
     const local = objects.localPath(name);
-    const same = head?.bytes === written.bytes && (local === undefined || (await checksumOf(local)) === written.checksum);
+    const same =
+        head?.bytes === written.bytes && (local === undefined || (await checksumOf(local)) === written.checksum);
     if (!same) throw new StorageError('corrupt', `object "${name}" is not what was written`);
 }
 

@@ -123,9 +123,13 @@ export class RowMoves {
             const header = decodeRowHeader(value);
             if (header.rowid === row.rowid && header.seq === row.seq) return;
         }
-        throw new PgError('XX001', `row ${row.rowid} of table "${this.#store.table.name}" is not as the hot store has it`, {
-            detail: 'Its place was not changed; no row is lost.',
-        });
+        throw new PgError(
+            'XX001',
+            `row ${row.rowid} of table "${this.#store.table.name}" is not as the hot store has it`,
+            {
+                detail: 'Its place was not changed; no row is lost.',
+            },
+        );
     }
 
     /** False when an open transaction has a write on it: that write knows the row as hot. */
@@ -141,7 +145,13 @@ export class RowMoves {
         return true;
     }
 
-    #move(row: RowVersion, name: Buffer, keyBytes: Buffer, value: Buffer | undefined, operations: StoreOperation[]): void {
+    #move(
+        row: RowVersion,
+        name: Buffer,
+        keyBytes: Buffer,
+        value: Buffer | undefined,
+        operations: StoreOperation[],
+    ): void {
         const {segmentId, from} = this.#relocation;
         if (hasStubs(this.#store)) operations.push({key: name, value: encodeStub({segmentId, rowid: row.rowid})});
         else if (from === 'hot') operations.push({key: name, value: null});
@@ -172,5 +182,7 @@ const NOTHING_PREPARED: PreparedOperations = {operations: [], encoded: NO_BYTES}
 
 /** Tables with unique keys keep a stub for each cold row: its key is taken, and leads to it. */
 export function hasStubs(store: TableStore): boolean {
-    return store.table.primaryKey !== undefined || store.indexes.some((index) => index.maintained && index.index.unique);
+    return (
+        store.table.primaryKey !== undefined || store.indexes.some((index) => index.maintained && index.index.unique)
+    );
 }

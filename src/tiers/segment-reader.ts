@@ -25,8 +25,20 @@ import {columnVector} from '../exec/vector/vector-access.ts';
 import type {RowVersion} from '../txn/row-version.ts';
 
 const PLAIN_OIDS = [
-    OID.bool, OID.int2, OID.int4, OID.int8, OID.oid, OID.float4, OID.float8, OID.bytea, OID.uuid, OID.date, OID.time,
-    OID.timestamp, OID.timestamptz, OID.interval,
+    OID.bool,
+    OID.int2,
+    OID.int4,
+    OID.int8,
+    OID.oid,
+    OID.float4,
+    OID.float8,
+    OID.bytea,
+    OID.uuid,
+    OID.date,
+    OID.time,
+    OID.timestamp,
+    OID.timestamptz,
+    OID.interval,
 ] as const;
 const SYSTEM_COLUMNS_COUNT = 4;
 
@@ -44,7 +56,13 @@ export class SegmentReader {
     readonly #list: string;
 
     /** `wanted` undefined = all columns. */
-    constructor(table: TableDescriptor, segment: SegmentMeta, path: string, codec: TypeCodec, wanted?: ReadonlySet<number>) {
+    constructor(
+        table: TableDescriptor,
+        segment: SegmentMeta,
+        path: string,
+        codec: TypeCodec,
+        wanted?: ReadonlySet<number>,
+    ) {
         const written = new Map(segment.columns.map((column) => [column.attnum, column]));
         this.#columns = table.columns.map((column) =>
             wanted === undefined || wanted.has(column.attnum)
@@ -60,14 +78,19 @@ export class SegmentReader {
     async *rows(connection: DuckDBConnection, condition?: string): AsyncGenerator<RowVersion[]> {
         const where = condition === undefined ? '' : ` WHERE ${condition}`;
         const result = await connection.stream(`SELECT ${this.#list} FROM ${this.#from}${where}`);
-        for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
+        for (
+            let chunk = await result.fetchChunk();
+            chunk !== null && chunk.rowCount > 0;
+            chunk = await result.fetchChunk()
+        ) {
             yield this.#decode(chunk);
         }
     }
 
     #decode(chunk: DuckDBDataChunk): RowVersion[] {
         const {rowCount} = chunk;
-        const system = (column: number, type: DuckType): Datum[] => readColumn(columnVector(chunk, column), type, rowCount);
+        const system = (column: number, type: DuckType): Datum[] =>
+            readColumn(columnVector(chunk, column), type, rowCount);
         const rowids = system(0, BIGINT);
         const seqs = system(1, BIGINT);
         const updated = system(2, BIGINT);
@@ -111,7 +134,10 @@ function columnReader(column: ColumnDescriptor, written: SegmentColumn | undefin
     const convert = conversion(type, present, column);
     const parse = (text: string): Datum => codec.parse(oid, text);
     return {
-        expression: type.kind === 'interval' ? intervalExpression(quoteIdentifier(written.name)) : quoteIdentifier(written.name),
+        expression:
+            type.kind === 'interval'
+                ? intervalExpression(quoteIdentifier(written.name))
+                : quoteIdentifier(written.name),
         missing: null,
         read(chunk, position) {
             const values = readColumn(columnVector(chunk, position), type, chunk.rowCount, parse);
@@ -126,13 +152,18 @@ function writtenType(written: SegmentColumn, present: DuckType): DuckType {
     const decimal = /^DECIMAL\((\d+),(\d+)\)$/.exec(written.sqlType);
     if (decimal !== null) return decimalType(Number(decimal[1]), Number(decimal[2]));
     const plain = PLAIN_BY_SQL.get(written.sqlType);
-    if (plain === undefined) throw new PgError('XX001', `column "${written.name}" of a segment has type ${written.sqlType}`);
+    if (plain === undefined)
+        throw new PgError('XX001', `column "${written.name}" of a segment has type ${written.sqlType}`);
     return plain;
 }
 
 const SAME_DATUM: ReadonlySet<string> = new Set(['int2>int4', 'float4>float8', 'decimal>text']);
 
-function conversion(type: DuckType, present: DuckType, column: ColumnDescriptor): ((value: Datum) => Datum) | undefined {
+function conversion(
+    type: DuckType,
+    present: DuckType,
+    column: ColumnDescriptor,
+): ((value: Datum) => Datum) | undefined {
     if (type.kind === present.kind || type.kind === 'printed') return undefined;
     const change = `${type.kind}>${present.kind}`;
     if (SAME_DATUM.has(change)) return undefined;

@@ -30,14 +30,12 @@ export function tableInput(
     const owner = table.options.kind === 'user' && !context.allUsers ? context.identity.roleId : undefined;
     const updatedNsMin = expiryCutoffNs(store);
     const candidates = tiers.manifest.segments.filter((segment) => mayHold(segment, owner, updatedNsMin));
-    const segments = pruneSegments(candidates, predicates).read.map(
-        (segment): SegmentInput => ({
-            segmentId: segment.segmentId,
-            path: segmentPath(database.objects, segment),
-            columns: segment.columns,
-            deadRowids: tiers.deadRowids(segment.segmentId, seq),
-        }),
-    );
+    const segments = pruneSegments(candidates, predicates).read.map((segment): SegmentInput => ({
+        segmentId: segment.segmentId,
+        path: segmentPath(database.objects, segment),
+        columns: segment.columns,
+        deadRowids: tiers.deadRowids(segment.segmentId, seq),
+    }));
     return {table, segments, owner, updatedNsMin, overlay: overlayOf(context.transaction, table.tableId, seq)};
 }
 

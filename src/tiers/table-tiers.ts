@@ -60,10 +60,12 @@ export class TableTiers {
     /** The change of the manifest is visible. */
     publish(manifest: TableManifest): void {
         this.#manifest = manifest;
-        const present = new Set(manifest.segments.map((segment) => segment.segmentId));
-        // What died in a segment that is being written counts from its first moment.
-        if (this.#relocation !== null) present.add(this.#relocation.segmentId);
-        for (const segmentId of this.#dead.keys()) if (!present.has(segmentId)) this.#dead.delete(segmentId);
+    }
+
+    /** Nobody can have a row of this segment in hand any more: every snapshot with it is closed. */
+    forgetSegment(segmentId: number): void {
+        assert(this.segment(segmentId) === undefined, 'a segment of the manifest is not forgotten');
+        this.#dead.delete(segmentId);
     }
 
     /** The rows of the segment are in another one for every commit from now on. */

@@ -5,7 +5,7 @@
  * writes back to where they were; a head of the earlier version is left without a write, and the commit skips it.
  */
 import {PgError} from '../../../catalog/errors.ts';
-import {Head} from '../../txn/head.ts';
+import type {Head} from '../../txn/head.ts';
 import {lock} from '../../txn/locks.ts';
 import type {RowVersion} from '../../txn/row-version.ts';
 import type {TableStore} from '../../txn/table-store.ts';

@@ -107,7 +107,12 @@ function compileFill({context, after}: ConversionInputs, column: ColumnDescripto
         const wide = column.type.oid === OID.int8;
         return (frame) => (wide ? frame.context.nextval(name) : Number(frame.context.nextval(name)));
     }
-    const expr = bindDefault(column.defaultSql ?? 'NULL', after, column.attnum, context.database.bindContext(context, []));
+    const expr = bindDefault(
+        column.defaultSql ?? 'NULL',
+        after,
+        column.attnum,
+        context.database.bindContext(context, []),
+    );
     return compileExpression(expr, {sources: [], types: context.catalog.types});
 }
 

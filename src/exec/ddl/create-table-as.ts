@@ -57,11 +57,19 @@ export function readCreateTableAs(statement: Parsed): CreateTableAs {
         throw notSupported('CREATE TABLE AS EXECUTE', 'Write the query itself.');
     }
     const {schema, name, location} = relationOf(into, 'rel');
-    const relation = schema === undefined ? quoteIdentifier(name) : `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`;
+    const relation =
+        schema === undefined ? quoteIdentifier(name) : `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`;
     const nameToken = text.tokenAt(location);
     const afterName = nameToken + (schema === undefined ? 1 : 3);
-    const common = {relation, schema, name, ifNotExists: isTrue(fields, 'if_not_exists'), withData: !isTrue(into, 'skipData')};
-    if (kind !== 'CreateTableAsStmt') return {...common, columnNames: [], options: '', query: withoutInto(text, nameToken, afterName)};
+    const common = {
+        relation,
+        schema,
+        name,
+        ifNotExists: isTrue(fields, 'if_not_exists'),
+        withData: !isTrue(into, 'skipData'),
+    };
+    if (kind !== 'CreateTableAsStmt')
+        return {...common, columnNames: [], options: '', query: withoutInto(text, nameToken, afterName)};
     const columnNames = nodesOf(into, 'colNames').map((node) => textOf(node.fields, 'sval') ?? '');
     const optionsStart = columnNames.length === 0 ? afterName : text.closing(afterName) + 1;
     let as = optionsStart;
@@ -96,7 +104,11 @@ function sliceTokens(text: StatementText, first: number, last: number): string {
 }
 
 /** Returns the command tag. */
-export async function runCreateTableAs(as: CreateTableAs, context: StatementContext, ids: IdAllocator): Promise<string> {
+export async function runCreateTableAs(
+    as: CreateTableAs,
+    context: StatementContext,
+    ids: IdAllocator,
+): Promise<string> {
     const {planner} = context.database;
     if (as.ifNotExists && context.catalog.table(as.schema, as.name, context.searchPath) !== undefined) {
         context.notice({severity: 'NOTICE', code: '42P07', message: `relation "${as.name}" already exists, skipping`});
@@ -129,7 +141,9 @@ async function columnDefinitions(
     if (as.columnNames.length > fields.length) throw new PgError('42601', 'too many column names were specified');
     if (fields.length === 0) return [];
     // A result of a type without a name of its own is text, as PostgreSQL makes it.
-    const values = fields.map(({typeOid, typmod}, i) => `(${i}, ${typeOid === 705 ? 25 : typeOid}, ${typmod})`).join(', ');
+    const values = fields
+        .map(({typeOid, typmod}, i) => `(${i}, ${typeOid === 705 ? 25 : typeOid}, ${typmod})`)
+        .join(', ');
     const sql = `SELECT pg_catalog.format_type(t, m) FROM (VALUES ${values}) AS v (i, t, m) ORDER BY i`;
     const [result] = await context.database.twin.transaction(context.twinContext, (t) => t.simple(sql), {
         commit: false,

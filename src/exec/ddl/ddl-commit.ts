@@ -5,7 +5,12 @@
  * log into the twin. What the transaction prepared under new ids is durable before the record that refers to it.
  */
 import type {Catalog, CatalogView} from '../../../catalog/catalog.ts';
-import {type CatalogChange, type Difference, NO_CHANGE, type SequenceDescriptor} from '../../../catalog/catalog-change.ts';
+import {
+    type CatalogChange,
+    type Difference,
+    NO_CHANGE,
+    type SequenceDescriptor,
+} from '../../../catalog/catalog-change.ts';
 import type {TableDescriptor} from '../../../catalog/descriptor.ts';
 import {commitPendingDdl, markApplied} from '../../../catalog/ddl/apply.ts';
 import type {IdAllocator} from '../../../catalog/ddl/read-back.ts';
@@ -126,10 +131,15 @@ function record(
     const replacements = replacementsOf(changes);
     noteForFeed(transaction, final, replacements, known);
     for (const {key, value} of recordsOfChange(final, catalog.ddlSeq)) {
-        transaction.operations.push({key: catalogKey('other', key), value: value === undefined ? null : Buffer.from(value)});
+        transaction.operations.push({
+            key: catalogKey('other', key),
+            value: value === undefined ? null : Buffer.from(value),
+        });
     }
     transaction.operations.push(...sequenceOperations(database, final));
-    const gone = final.tables.flatMap(({before, after}) => (before !== undefined && after === undefined ? [before] : []));
+    const gone = final.tables.flatMap(({before, after}) =>
+        before !== undefined && after === undefined ? [before] : [],
+    );
     for (const table of gone) transaction.operations.push({key: manifestKey(table.tableId), value: null});
     transaction.onVisible.push(() => {
         catalog.apply(final);
@@ -149,7 +159,11 @@ function record(
 }
 
 /** A table that the statements did not lock may change in names only. */
-function requireUntouched(before: TableDescriptor, after: TableDescriptor | undefined, renamed: TableDescriptor[]): void {
+function requireUntouched(
+    before: TableDescriptor,
+    after: TableDescriptor | undefined,
+    renamed: TableDescriptor[],
+): void {
     if (after === undefined || !sameLayout(before, after)) {
         throw new PgError('40001', `could not serialize access due to concurrent change of table "${before.name}"`);
     }
@@ -190,11 +204,13 @@ function noteForFeed(
 function sequenceOperations(database: Database, final: CatalogChange): StoreOperation[] {
     const operations: StoreOperation[] = [];
     for (const {before, after} of final.sequences) {
-        if (before !== undefined && after === undefined) operations.push({key: sequenceKey(before.sequenceId), value: null});
+        if (before !== undefined && after === undefined)
+            operations.push({key: sequenceKey(before.sequenceId), value: null});
     }
     const restarted = new Map(final.restarted.map((restart) => [restart.sequenceId, restart.value]));
     for (const [sequenceId, value] of restarted) {
-        if (final.sequences.some(({before, after}) => before?.sequenceId === sequenceId && after === undefined)) continue;
+        if (final.sequences.some(({before, after}) => before?.sequenceId === sequenceId && after === undefined))
+            continue;
         const state = database.sequences.restarted(sequenceId) ?? {lastValue: value, isCalled: false};
         operations.push(Sequences.operation(sequenceId, state.lastValue, state.isCalled));
     }

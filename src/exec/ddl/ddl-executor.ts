@@ -99,7 +99,10 @@ export class DdlExecutor {
             (executing) => {
                 const {inBlock, manyStatements} = executing.session.transaction;
                 if (plan.outsideTransaction && (inBlock || manyStatements)) {
-                    throw new PgError('25001', `${plan.tag || 'DROP INDEX'} CONCURRENTLY cannot run inside a transaction block`);
+                    throw new PgError(
+                        '25001',
+                        `${plan.tag || 'DROP INDEX'} CONCURRENTLY cannot run inside a transaction block`,
+                    );
                 }
                 return runDdlStatement(plan, executing, this.ids);
             },
@@ -201,7 +204,10 @@ export class DdlExecutor {
     #write(change: CatalogChange, ddlSeq: number, onVisible: readonly (() => void)[]): number {
         const transaction = new Transaction(0);
         for (const {key, value} of recordsOfChange(change, ddlSeq)) {
-            transaction.operations.push({key: catalogKey('other', key), value: value === undefined ? null : Buffer.from(value)});
+            transaction.operations.push({
+                key: catalogKey('other', key),
+                value: value === undefined ? null : Buffer.from(value),
+            });
         }
         transaction.onVisible.push(...onVisible);
         return this.#database.committer.commit(transaction);

@@ -179,9 +179,7 @@ async function alterRows(
     }
     const conversion = await conversionOf(alteration, plan, session, before, context);
     const added = new Set(effects.indexes.map((index) => index.indexId));
-    const indexes = after.indexes.filter(
-        (index) => index.maintained && (rewrite || added.has(index.index.indexId)),
-    );
+    const indexes = after.indexes.filter((index) => index.maintained && (rewrite || added.has(index.index.indexId)));
     await database.ddl.ids.durable();
     await rebuildTable({
         context,
@@ -214,7 +212,11 @@ async function conversionOf(
 }
 
 /** Columns of cold rows that a check alone needs; undefined = all. */
-function wantedColumns(alteration: Alteration, conversion: Conversion, before: TableStore): ReadonlySet<number> | undefined {
+function wantedColumns(
+    alteration: Alteration,
+    conversion: Conversion,
+    before: TableStore,
+): ReadonlySet<number> | undefined {
     if (alteration.rewrite || conversion.reads === undefined) return undefined;
     const keys = before.table.primaryKey?.columns ?? [];
     return new Set([...conversion.reads, ...keys, ...alteration.effects.indexes.flatMap((index) => index.columns)]);
@@ -233,10 +235,14 @@ async function refuseUsedDomains(
             if (!table.columns.some((column) => oids.has(column.type.oid))) continue;
             await lockTables(context, [table]);
             if (!(await hasRows(context, context.database.store(table)))) continue;
-            throw new PgError('0A000', `adding a constraint to domain "${after.name}" is not supported while rows use it`, {
-                detail: `Table "${table.schema}"."${table.name}" has rows with a column of this type.`,
-                hint: 'Create another domain, and change the columns to it: ALTER TABLE … ALTER COLUMN … TYPE.',
-            });
+            throw new PgError(
+                '0A000',
+                `adding a constraint to domain "${after.name}" is not supported while rows use it`,
+                {
+                    detail: `Table "${table.schema}"."${table.name}" has rows with a column of this type.`,
+                    hint: 'Create another domain, and change the columns to it: ALTER TABLE … ALTER COLUMN … TYPE.',
+                },
+            );
         }
     }
 }

@@ -165,9 +165,13 @@ export function containsNull(table: TableDescriptor, column: string): PgError {
 }
 
 export function violatedBySomeRow(table: TableDescriptor, constraint: string): PgError {
-    return new PgError('23514', `check constraint "${constraint}" of relation "${table.name}" is violated by some row`, {
-        schema: table.schema,
-        table: table.name,
-        constraint,
-    });
+    return new PgError(
+        '23514',
+        `check constraint "${constraint}" of relation "${table.name}" is violated by some row`,
+        {
+            schema: table.schema,
+            table: table.name,
+            constraint,
+        },
+    );
 }

@@ -36,7 +36,8 @@ function statementsOf(own: StorageOwnStatement): StorageStatement[] {
             const options = native(own.options);
             const type = own.type.toLowerCase();
             checkType(type);
-            if (!options.has('path')) throw new PgError('22023', 'a storage of type "filesystem" needs the option "path"');
+            if (!options.has('path'))
+                throw new PgError('22023', 'a storage of type "filesystem" needs the option "path"');
             return [{...own, type, options}];
         }
         case 'alter storage':
@@ -75,7 +76,9 @@ function runOne(statement: StorageStatement, context: StatementContext): void {
 
 function pendingOf(context: StatementContext, sql: string): PendingDdl {
     return {
-        statements: [{sql: `${actAs(FIRST_SUPERUSER, FIRST_SUPERUSER, new Map(), FIRST_SUPERUSER)}; ${sql}`, system: true}],
+        statements: [
+            {sql: `${actAs(FIRST_SUPERUSER, FIRST_SUPERUSER, new Map(), FIRST_SUPERUSER)}; ${sql}`, system: true},
+        ],
         user: context.identity.user,
         settings: new Map<string, string>(),
         created: context.twinContext.pendingDdl.at(-1)?.created ?? [],

@@ -5,7 +5,13 @@
  * What must stay true: when in doubt rows are written anew; what is not maintained (an index on expressions or with a
  * predicate) is never unique.
  */
-import type {CheckDescriptor, ColumnDescriptor, IndexDescriptor, TableDescriptor, TypeRef} from '../../../catalog/descriptor.ts';
+import type {
+    CheckDescriptor,
+    ColumnDescriptor,
+    IndexDescriptor,
+    TableDescriptor,
+    TypeRef,
+} from '../../../catalog/descriptor.ts';
 import {PgError} from '../../../catalog/errors.ts';
 import {OID} from '../../../catalog/types/oids.ts';
 
@@ -54,7 +60,10 @@ export function effectsOf(before: TableDescriptor, after: TableDescriptor, input
             return was === undefined ? column.missing === null : !was.notNull;
         }),
         // A new type may change what a condition says, and how it is written.
-        checks: retyped.length > 0 ? after.checks : after.checks.filter((check) => !checks.has(`${check.name}\0${check.sql}`)),
+        checks:
+            retyped.length > 0
+                ? after.checks
+                : after.checks.filter((check) => !checks.has(`${check.name}\0${check.sql}`)),
     };
 }
 
@@ -63,7 +72,9 @@ export function needsRewrite(effects: TableEffects): boolean {
 }
 
 export function touchesRows(effects: TableEffects): boolean {
-    return needsRewrite(effects) || effects.indexes.length > 0 || effects.notNull.length > 0 || effects.checks.length > 0;
+    return (
+        needsRewrite(effects) || effects.indexes.length > 0 || effects.notNull.length > 0 || effects.checks.length > 0
+    );
 }
 
 /** @throws PgError 0A000 for an index whose uniqueness could not be kept. */

@@ -24,7 +24,10 @@ export async function truncateTables(
     // Who holds the lock may have changed or dropped a table: look again until nothing changed while we waited.
     while (await lockTables(context, current)) current = current.map((table) => present(table, context));
     const {database} = context;
-    const differences = current.map((before) => ({before, after: {...withNewIds(before, ids), version: before.version + 1}}));
+    const differences = current.map((before) => ({
+        before,
+        after: {...withNewIds(before, ids), version: before.version + 1},
+    }));
     const sequences = restartIdentity ? current.flatMap((table) => ownedSequences(table, context)) : [];
     const {twinContext} = context;
     context.write();

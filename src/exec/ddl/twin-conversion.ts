@@ -41,12 +41,20 @@ export async function convertOnTwin(
         async (t) => {
             const settings = ddlSettings(session.settings);
             const {table} = before;
-            await t.copyIn(quoteQualified(table.schema, table.name), table.columns.map((column) => quoteIdentifier(column.name)), chunks);
+            await t.copyIn(
+                quoteQualified(table.schema, table.name),
+                table.columns.map((column) => quoteIdentifier(column.name)),
+                chunks,
+            );
             await runPending(t, {statements: plan.statements, user: session.user, settings}, FIRST_SUPERUSER);
-            await t.simple(`${actAs(FIRST_SUPERUSER, FIRST_SUPERUSER, new Map(), FIRST_SUPERUSER)}; ${READ_SETTINGS_SQL}`);
+            await t.simple(
+                `${actAs(FIRST_SUPERUSER, FIRST_SUPERUSER, new Map(), FIRST_SUPERUSER)}; ${READ_SETTINGS_SQL}`,
+            );
             const list = after.columns.map((column) => quoteIdentifier(column.name)).join(', ');
             // A rewrite keeps the order of the rows.
-            const [result] = await t.simple(`SELECT ${list} FROM ${quoteQualified(after.schema, after.name)} ORDER BY ctid`);
+            const [result] = await t.simple(
+                `SELECT ${list} FROM ${quoteQualified(after.schema, after.name)} ORDER BY ctid`,
+            );
             return (result?.rows ?? []).map((row) => parseRow(textsOfRow(row), types));
         },
         {commit: false, signal: context.signal},

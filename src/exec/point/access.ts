@@ -254,7 +254,7 @@ function converter(valueOid: number, columnOid: number): KeyConverter | undefine
         const limit = columnOid === 21 ? 32_768 : 2_147_483_648;
         return (value) => {
             if (value === null) return null;
-            const number = Number(value as number | bigint);
+            const number = Number(value);
             return number >= -limit && number < limit ? number : undefined;
         };
     }

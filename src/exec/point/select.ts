@@ -318,7 +318,7 @@ function rowCount(evaluate: Evaluate | undefined, frame: Frame, clause: 'LIMIT' 
     if (evaluate === undefined) return undefined;
     const value = evaluate(frame);
     if (value === null) return undefined;
-    const count = Number(value as bigint | number);
+    const count = Number(value);
     if (count < 0) throw negativeCount(clause);
     return count;
 }

@@ -46,7 +46,11 @@ export interface ChangeResult {
     readonly rows: (readonly Datum[])[] | null;
 }
 
-export function compileChange(bound: BoundUpdate | BoundDelete, writer: TableWriter, predicate: Expr | null): ChangePlan {
+export function compileChange(
+    bound: BoundUpdate | BoundDelete,
+    writer: TableWriter,
+    predicate: Expr | null,
+): ChangePlan {
     const {store} = writer;
     const {table} = store;
     if (bound.kind === 'update' && table.options.kind === 'stream') throw updateOfStream(table.name);
@@ -61,7 +65,10 @@ export function compileChange(bound: BoundUpdate | BoundDelete, writer: TableWri
                       position: table.columns.findIndex((column) => column.attnum === attnum),
                       evaluate: expr === null ? null : compileExpression(expr, scope),
                   })),
-        returning: bound.returning === null ? null : bound.returning.map((target) => compileReturning(target.expr, table, scope)),
+        returning:
+            bound.returning === null
+                ? null
+                : bound.returning.map((target) => compileReturning(target.expr, table, scope)),
         predicate: predicate === null ? () => true : compileOptional(predicate, scope),
     };
 }

@@ -59,7 +59,8 @@ export function compileInsert(bound: BoundInsert, writer: TableWriter): InsertPl
     const positionOf = (attnum: number): number => table.columns.findIndex((column) => column.attnum === attnum);
     const positions = bound.columns.map((attnum) => positionOf(attnum));
     const fed = new Set(positions);
-    const returning = bound.returning === null ? null : bound.returning.map((target) => compileReturning(target.expr, table, scope));
+    const returning =
+        bound.returning === null ? null : bound.returning.map((target) => compileReturning(target.expr, table, scope));
     return {
         store,
         writer,
@@ -85,7 +86,13 @@ export function compileReturning(
 
 function mentionsSystemColumn(value: unknown): boolean {
     if (typeof value !== 'object' || value === null) return false;
-    if ('kind' in value && value.kind === 'column' && 'column' in value && typeof value.column === 'number' && value.column < 0) {
+    if (
+        'kind' in value &&
+        value.kind === 'column' &&
+        'column' in value &&
+        typeof value.column === 'number' &&
+        value.column < 0
+    ) {
         return true;
     }
     return Object.values(value).some((child) => mentionsSystemColumn(child));

@@ -4,11 +4,19 @@
 import {PgError} from '../../../catalog/errors.ts';
 import type {Datum} from '../../../catalog/types/datum.ts';
 import type {TableDescriptor} from '../../../catalog/descriptor.ts';
-import {OWNER_ATTNUM, ROWID_ATTNUM, SEGMENT_ATTNUM, SYSTEM_COLUMNS, UPDATED_NS_ATTNUM} from '../../../catalog/descriptor.ts';
+import {
+    OWNER_ATTNUM,
+    ROWID_ATTNUM,
+    SEGMENT_ATTNUM,
+    SYSTEM_COLUMNS,
+    UPDATED_NS_ATTNUM,
+} from '../../../catalog/descriptor.ts';
 import type {BoundDelete, BoundSelect, BoundUpdate, ColumnExpr} from '../../sql/bound.ts';
 import {Unsupported} from '../../sql/bound.ts';
 import type {Frame} from '../../sql/compile/compile-expression.ts';
+import {hasStubs} from '../../tiers/row-moves.ts';
 import type {TableStore} from '../../txn/table-store.ts';
+import {VisibilityWait} from '../../txn/waits.ts';
 import {chooseAccess} from '../point/access.ts';
 import {headsOf} from '../point/read.ts';
 import type {Parameters, Plan, StartedStatement} from '../plan.ts';
@@ -39,7 +47,13 @@ export function planChangeByKey(shape: PlanShape, change: Change, writer: TableW
                 found.push({head, seen: null});
             }
             const result = changeRows(plan, context, found, parameters.values);
-            return finished(shape, context, `${verbOf(change)} ${result.changed}`, result.rows, parameters.resultFormats);
+            return finished(
+                shape,
+                context,
+                `${verbOf(change)} ${result.changed}`,
+                result.rows,
+                parameters.resultFormats,
+            );
         },
     };
 }
@@ -56,7 +70,11 @@ export function planChangeBySearch(
     refuse(change, writer);
     const plan = compileChange(change, writer, change.where);
     const search = searchOf(change);
-    print(search, context, shape.bound.parameterTypes.map(() => null));
+    print(
+        search,
+        context,
+        shape.bound.parameterTypes.map(() => null),
+    );
     return {
         ...writingPlan(shape, 'vectorised', reason),
         async start(executing, parameters): Promise<StartedStatement> {
@@ -71,7 +89,13 @@ export function planChangeBySearch(
             // A statement that was cancelled meanwhile must not write in what the session does next.
             signal.throwIfAborted();
             const result = changeRows(plan, executing, foundRows(writer.store, rows), parameters.values);
-            return finished(shape, executing, `${verbOf(change)} ${result.changed}`, result.rows, parameters.resultFormats);
+            return finished(
+                shape,
+                executing,
+                `${verbOf(change)} ${result.changed}`,
+                result.rows,
+                parameters.resultFormats,
+            );
         },
     };
 }
@@ -191,5 +215,8 @@ function foundRow(store: TableStore, row: readonly Datum[]): FoundRow | undefine
         };
         store.grown(head);
     }
+    // Deleted since, or flushed: without unique keys nothing leads from a row id to its segment. The next search knows.
+    const vanished = head.newest === null && head.coldSegment === 0 && head.pending === null;
+    if (vanished && Number(segment) === 0 && !hasStubs(store)) throw new VisibilityWait(0);
     return {head, seen: {rowid: Number(rowid), seq: Number(seq)}};
 }

@@ -38,7 +38,11 @@ export function planInsertQuery(
     const plan = compileInsert(insert, writer);
     const scope = {sources: [{table: outputTable(source.query.columns, insert.table)}], types: shape.registry};
     const casts = source.casts.map((cast) => compileExpression(cast, scope));
-    print(source.query, context, shape.bound.parameterTypes.map(() => null));
+    print(
+        source.query,
+        context,
+        shape.bound.parameterTypes.map(() => null),
+    );
     return {
         ...writingPlan(shape, 'vectorised', 'rows of a query'),
         async start(executing, parameters): Promise<StartedStatement> {

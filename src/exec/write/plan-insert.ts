@@ -21,7 +21,9 @@ export function planInsertValues(shape: PlanShape, insert: BoundInsert, writer: 
     const rows: readonly (readonly (Evaluate | null)[])[] =
         insert.source.kind === 'default'
             ? [[]]
-            : insert.source.rows.map((row) => row.map((expr) => (expr === null ? null : compileExpression(expr, scope))));
+            : insert.source.rows.map((row) =>
+                  row.map((expr) => (expr === null ? null : compileExpression(expr, scope))),
+              );
     return {
         ...writingPlan(shape, 'point', 'rows of constants'),
         start(context, parameters): StartedStatement {

@@ -2,7 +2,6 @@
  * What a new row must satisfy before it is written: NOT NULL, domain constraints, CHECK. In PostgreSQL's order and words.
  */
 import {PgError} from '../../../catalog/errors.ts';
-import type {TableDescriptor} from '../../../catalog/descriptor.ts';
 import type {Datum} from '../../../catalog/types/datum.ts';
 import {DEFAULT_OUTPUT_SETTINGS} from '../../../catalog/types/settings.ts';
 import type {Frame} from '../../sql/compile/compile-expression.ts';
@@ -25,12 +24,16 @@ export function checkRow(
     for (let i = 0; i < table.columns.length; i++) {
         const column = table.columns[i];
         if (column === undefined || !column.notNull || values[i] !== null) continue;
-        throw new PgError('23502', `null value in column "${column.name}" of relation "${table.name}" violates not-null constraint`, {
-            detail: failingRow(store, values),
-            schema: table.schema,
-            table: table.name,
-            column: column.name,
-        });
+        throw new PgError(
+            '23502',
+            `null value in column "${column.name}" of relation "${table.name}" violates not-null constraint`,
+            {
+                detail: failingRow(store, values),
+                schema: table.schema,
+                table: table.name,
+                column: column.name,
+            },
+        );
     }
     for (const check of checks) {
         if (check.satisfied(frame)) continue;
@@ -53,8 +56,4 @@ export function failingRow(store: TableStore, values: readonly Datum[]): string 
         return text.length > VALUE_CHARACTERS_MAX ? `${text.slice(0, VALUE_CHARACTERS_MAX)}...` : text;
     });
     return `Failing row contains (${texts.join(', ')}).`;
-}
-
-export function isGeneratedAlways(table: TableDescriptor, attnum: number): boolean {
-    return table.columns.some((column) => column.attnum === attnum && column.identity === 'a');
 }

@@ -5,7 +5,7 @@
  * What must stay true: where a default or a check cannot be compiled, `needsTwin` says so and the statement runs on the
  * reference path, whose PostgreSQL evaluates it: no constraint is ever skipped.
  */
-import type {TableDescriptor} from '../../../catalog/descriptor.ts';
+import type {TableDescriptor, TypeRef} from '../../../catalog/descriptor.ts';
 import type {Datum} from '../../../catalog/types/datum.ts';
 import {bindCheck, bindDefault} from '../../sql/binder/bind.ts';
 import type {BindContext} from '../../sql/binder/context.ts';
@@ -14,7 +14,14 @@ import {compileExpression, type Evaluate, type Frame} from '../../sql/compile/co
 import type {CompileScope} from '../../sql/compile/scope.ts';
 import type {EvaluationContext} from '../../sql/compile/evaluation.ts';
 import type {TableStore} from '../../txn/table-store.ts';
+import {compileDomain, type DomainCheck, domainDefaultSql, type DomainLookup} from './domain-checks.ts';
 import {checkRow, type CompiledCheck} from './row-checks.ts';
+
+export interface Domains {
+    readonly of: DomainLookup;
+    /** True for a domain with constraints, at any depth. */
+    readonly isChecked: (oid: number) => boolean;
+}
 
 export class TableWriter {
     readonly store: TableStore;
@@ -22,8 +29,9 @@ export class TableWriter {
     readonly needsTwin: string | undefined;
     readonly #checks: readonly CompiledCheck[];
     readonly #defaults: readonly (Evaluate | undefined)[];
+    readonly #domains: {readonly position: number; readonly check: DomainCheck}[] = [];
 
-    constructor(store: TableStore, bindContext: BindContext, scope: CompileScope, hasCheckedDomain: (oid: number) => boolean) {
+    constructor(store: TableStore, bindContext: BindContext, scope: CompileScope, domains: Domains) {
         this.store = store;
         const {table} = store;
         const reasons: string[] = [];
@@ -40,13 +48,24 @@ export class TableWriter {
             const evaluate = attempt(`check ${check.name}`, () =>
                 compileExpression(bindCheck(check.sql, table, bindContext), scope),
             );
-            return evaluate === undefined ? [] : [{name: check.name, satisfied: (frame: Frame) => evaluate(frame) !== false}];
+            return evaluate === undefined
+                ? []
+                : [{name: check.name, satisfied: (frame: Frame) => evaluate(frame) !== false}];
         });
         this.#defaults = table.columns.map((column) =>
-            attempt(`default of ${column.name}`, () => compileDefault(table, column.attnum, bindContext, scope)),
+            attempt(`default of ${column.name}`, () =>
+                compileDefault(table, column.attnum, bindContext, scope, domains),
+            ),
         );
-        for (const column of table.columns) {
-            if (hasCheckedDomain(column.type.oid)) reasons.push(`domain of column ${column.name}`);
+        for (const [position, column] of table.columns.entries()) {
+            const check = attempt(`domain of column ${column.name}`, () => {
+                const found = compileDomain(column, table, domains.of, bindContext, scope);
+                // Arrays of a domain are checked element by element: left to PostgreSQL.
+                if (found === undefined && domains.isChecked(column.type.oid))
+                    throw new Unsupported('not a plain domain');
+                return found;
+            });
+            if (check !== undefined) this.#domains.push({position, check});
         }
         this.needsTwin = reasons[0];
     }
@@ -63,6 +82,7 @@ export class TableWriter {
 
     /** Raises 23502 or 23514. */
     check(values: readonly Datum[], frame: Frame): void {
+        for (const {position, check} of this.#domains) check(values[position] ?? null, frame);
         checkRow(this.store, values, this.#checks, frame);
     }
 
@@ -73,11 +93,17 @@ export class TableWriter {
 
 const INT8 = 20;
 
+function baseTypeOf(type: TypeRef, domains: Domains): TypeRef {
+    const base = domains.of(type.oid)?.base;
+    return base === undefined ? type : baseTypeOf(base, domains);
+}
+
 function compileDefault(
     table: TableDescriptor,
     attnum: number,
     bindContext: BindContext,
     scope: CompileScope,
+    domains: Domains,
 ): Evaluate | undefined {
     const column = table.columns.find((candidate) => candidate.attnum === attnum);
     if (column === undefined) return undefined;
@@ -89,6 +115,9 @@ function compileDefault(
             return wide ? value : Number(value);
         };
     }
-    if (column.defaultSql === undefined) return undefined;
-    return compileExpression(bindDefault(column.defaultSql, table, attnum, bindContext), scope);
+    const defaultSql = column.defaultSql ?? domainDefaultSql(column.type.oid, domains.of);
+    if (defaultSql === undefined) return undefined;
+    // The value is made for the type beneath the domain: the domain's own conditions are checked with the row.
+    const columns = [{...column, type: baseTypeOf(column.type, domains)}];
+    return compileExpression(bindDefault(defaultSql, {...table, columns}, attnum, bindContext), scope);
 }

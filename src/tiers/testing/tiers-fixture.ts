@@ -68,7 +68,12 @@ export function makeTable(spec: TableSpec): TableDescriptor {
         sequence: undefined,
         missing: column.missing ?? null,
     }));
-    const index = (indexId: number, unique: boolean, primary: boolean, attnums: readonly number[]): IndexDescriptor => ({
+    const index = (
+        indexId: number,
+        unique: boolean,
+        primary: boolean,
+        attnums: readonly number[],
+    ): IndexDescriptor => ({
         indexId: spec.tableId * 100 + indexId,
         oid: 30_000 + indexId,
         name: `${spec.name}_${indexId}`,
@@ -264,7 +269,7 @@ export class TiersFixture implements MoverDatabase {
             } catch (error) {
                 this.committer.rollback(transaction);
                 if (!(error instanceof ColdRow)) throw error;
-                await fetchColdRow(this as unknown as Database, error.head);
+                await fetchColdRow(this, error.head);
             }
         }
     }
@@ -308,7 +313,9 @@ export class TiersFixture implements MoverDatabase {
             }
             const oids = select.columns.map((column) => column.type.oid);
             return rows.map((row) =>
-                row.map((value, i) => (value === null ? null : this.types.require(oids[i] ?? 25).print(value, DEFAULT_OUTPUT_SETTINGS))),
+                row.map((value, i) =>
+                    value === null ? null : this.types.require(oids[i] ?? 25).print(value, DEFAULT_OUTPUT_SETTINGS),
+                ),
             );
         } finally {
             await snapshot.close();

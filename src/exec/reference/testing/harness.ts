@@ -154,7 +154,7 @@ export class Harness {
                     store(table),
                     bindContext(context, []),
                     {sources: [{table}], types: catalog.types},
-                    (oid) => catalog.types.get(oid)?.kind === 'domain',
+                    {of: () => undefined, isChecked: (oid) => catalog.types.get(oid)?.kind === 'domain'},
                 ),
             tableInput: (context: StatementContext, table: TableDescriptor) =>
                 tableInput(database as unknown as Database, context, table),
