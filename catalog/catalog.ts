@@ -56,6 +56,10 @@ export interface LoggedDdl {
     readonly settings: ReadonlyMap<string, string>;
 }
 
+/** Committed versions count from 1 and never get here. */
+const OVERLAY_VERSIONS_FROM = 2 ** 50;
+let overlays = 0;
+
 export class Catalog implements CatalogView {
     #state = new CatalogState();
     #types = new TypeRegistry();
@@ -166,9 +170,9 @@ export class Catalog implements CatalogView {
         copy.#state = this.#state.copy();
         copy.#types = this.#types;
         copy.#ddlLog = this.#ddlLog.slice();
-        // Plans of the transaction must not be shared with those of the committed state.
-        copy.#version = this.#version;
         for (const change of changes) copy.#applyState(change, change.types.length > 0);
+        // Plans of the transaction must never count as made for a committed state, or for another overlay.
+        copy.#version = OVERLAY_VERSIONS_FROM + ++overlays;
         return copy;
     }
 

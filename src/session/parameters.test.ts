@@ -31,12 +31,15 @@ describe('a parameter', () => {
         expect(read(INT4, text(value))).toBe(expected);
     });
 
-    test.each([['2147483648', '22003'], ['', '22P02'], ['-', '22P02'], ['1x', '22P02'], ['1 2', '22P02']])(
-        'integer %j is refused with %s',
-        (value, code) => {
-            expect(() => read(INT4, text(value))).toThrow(expect.objectContaining({code}));
-        },
-    );
+    test.each([
+        ['2147483648', '22003'],
+        ['', '22P02'],
+        ['-', '22P02'],
+        ['1x', '22P02'],
+        ['1 2', '22P02'],
+    ])('integer %j is refused with %s', (value, code) => {
+        expect(() => read(INT4, text(value))).toThrow(expect.objectContaining({code}));
+    });
 
     test('is NULL when its length is -1', () => {
         expect(readParameter(TYPES, INT4, 0, Buffer.alloc(0), 0, -1, 0, DEFAULT_OUTPUT_SETTINGS)).toBeNull();

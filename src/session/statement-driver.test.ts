@@ -111,7 +111,10 @@ describe('a statement', () => {
 
     test('whose start is asynchronous is started again too', async () => {
         const {session, context, state} = makeSession();
-        const plan = planOf(() => Promise.reject(new VisibilityWait(5)), () => Promise.resolve(DONE));
+        const plan = planOf(
+            () => Promise.reject(new VisibilityWait(5)),
+            () => Promise.resolve(DONE),
+        );
         const done = runWithWaits(session, context, plan, NO_PARAMETERS);
         await settled();
         expect(state.visible).toEqual([5]);

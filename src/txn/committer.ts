@@ -62,7 +62,12 @@ interface BuiltCommit {
     readonly removed: StoreOperation[];
     readonly changes: RowChange[];
     /** Rows in segments that do not count any more. */
-    readonly dead: {readonly tiers: TableTiers; readonly segmentId: number; readonly rowid: number; readonly seq: number}[];
+    readonly dead: {
+        readonly tiers: TableTiers;
+        readonly segmentId: number;
+        readonly rowid: number;
+        readonly seq: number;
+    }[];
 }
 
 /** LevelDB stands still at `committer.appliedSeq` from `settled` until `release`. */
@@ -251,7 +256,8 @@ export class Committer implements ChangeFeed {
         if (writing.size === 0) return;
         for (const store of writing) {
             store.writers.delete(transaction);
-            if (store.writers.size === 0 && store.waiters !== null) for (const waiter of [...store.waiters]) waiter.wake();
+            if (store.writers.size === 0 && store.waiters !== null)
+                for (const waiter of [...store.waiters]) waiter.wake();
         }
         writing.clear();
     }
@@ -358,7 +364,11 @@ export class Committer implements ChangeFeed {
         });
     }
 
-    #durable(committed: CommittedTransaction, unapplied: Unapplied, onVisible: readonly ((seq: number) => void)[]): void {
+    #durable(
+        committed: CommittedTransaction,
+        unapplied: Unapplied,
+        onVisible: readonly ((seq: number) => void)[],
+    ): void {
         this.#visibleSeq = committed.seq;
         // First of all: a listener may begin a scan.
         this.#unapplied.push(unapplied);
@@ -445,7 +455,8 @@ export class Committer implements ChangeFeed {
         }
         // A deleted row is none, once nobody can see what was before.
         const {newest} = head;
-        if (newest !== null && newest.deleted && newest.seq <= this.#appliedSeq && head.pending === null) head.newest = null;
+        if (newest !== null && newest.deleted && newest.seq <= this.#appliedSeq && head.pending === null)
+            head.newest = null;
     }
 
     /** No reader looks, or will look, at an older sequence. */
@@ -492,7 +503,8 @@ function refuseTooLarge(transaction: Transaction, built: BuiltCommit): void {
     let bytes = 0;
     for (const {encoded} of transaction.prepared) bytes += encoded.length;
     for (const list of [transaction.operations, built.removed, built.written]) {
-        for (const {key, value} of list) bytes += key.length + (value === null ? 0 : value.length) + RECORD_OPERATION_BYTES;
+        for (const {key, value} of list)
+            bytes += key.length + (value === null ? 0 : value.length) + RECORD_OPERATION_BYTES;
     }
     if (bytes <= TRANSACTION_BYTES_MAX) return;
     throw new PgError('54000', `transaction is too large: ${bytes} bytes, at most ${TRANSACTION_BYTES_MAX}`, {

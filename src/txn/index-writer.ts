@@ -55,7 +55,11 @@ export class IndexWriter {
     /** The LevelDB key prefix of all entries with these leading values. */
     prefix(owner: number, leading: readonly Datum[]): Buffer {
         const types = this.types.slice(0, leading.length);
-        return indexKey(this.index.indexId, owner, encodeKey(types, leading, this.index.descending.slice(0, leading.length)));
+        return indexKey(
+            this.index.indexId,
+            owner,
+            encodeKey(types, leading, this.index.descending.slice(0, leading.length)),
+        );
     }
 
     sameKey(before: readonly Datum[], after: readonly Datum[]): boolean {

@@ -13,6 +13,8 @@ import type {Head} from './head.ts';
 
 /** Heads looked at by one eviction beyond two for each head added: keeps its cost in proportion. */
 const STEPS_MIN = 64;
+/** Heads looked at in one slice of a sweep: about a millisecond. */
+const SWEEP_STEPS = 8192;
 
 export class RowCache {
     readonly #bytesMax: number;
@@ -24,6 +26,7 @@ export class RowCache {
     #evictableSeq = 0;
     #addedSinceEviction = 0;
     #scheduled = false;
+    #sweeping = false;
 
     constructor(bytesMax: number) {
         this.#bytesMax = bytesMax;
@@ -70,8 +73,27 @@ export class RowCache {
 
     readonly #evict = (): void => {
         this.#scheduled = false;
-        let steps = STEPS_MIN + 2 * this.#addedSinceEviction;
+        const steps = STEPS_MIN + 2 * this.#addedSinceEviction;
         this.#addedSinceEviction = 0;
+        this.#walk(steps);
+        if (this.#bytes > this.#bytesMax) this.#sweepSoon();
+    };
+
+    /** What a large transaction has left over the bound goes in slices, without waiting for the next head. */
+    #sweepSoon(): void {
+        if (this.#sweeping) return;
+        this.#sweeping = true;
+        setImmediate(() => {
+            this.#sweeping = false;
+            const entries = this.#entries;
+            this.#walk(SWEEP_STEPS);
+            // A slice that freed nothing has met what is in flight: the next commit or head tries again.
+            if (this.#bytes > this.#bytesMax && this.#entries < entries) this.#sweepSoon();
+        });
+    }
+
+    #walk(stepsMax: number): void {
+        let steps = stepsMax;
         let head = this.#hand ?? this.#oldest;
         while (head !== null && steps-- > 0 && this.#bytes > this.#bytesMax) {
             const next: Head | null = head.newer;
@@ -80,7 +102,7 @@ export class RowCache {
             head = next ?? this.#oldest;
         }
         this.#hand = head;
-    };
+    }
 
     #isEvictable(head: Head): boolean {
         return (

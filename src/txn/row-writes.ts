@@ -95,7 +95,15 @@ export class RowWrites {
         values: readonly Datum[],
         onConflict: 'error' | 'any' | IndexWriter | 'primary',
     ): Head | ExistingConflict {
-        return this.#insert(transaction, store, owner, values, onConflict, this.#allocateRowid(), store.keyPositions.length === 0);
+        return this.#insert(
+            transaction,
+            store,
+            owner,
+            values,
+            onConflict,
+            this.#allocateRowid(),
+            store.keyPositions.length === 0,
+        );
     }
 
     /** A row that keeps its identity in another version of its table. Raises 23505. */
@@ -127,7 +135,8 @@ export class RowWrites {
         if (place !== null) {
             if (this.#isOccupied(transaction, place)) {
                 const conflict = {head: place, constraint: primaryName(store)};
-                if (onConflict === 'any' || onConflict === 'primary') return this.#report(transaction, conflict, locksBefore);
+                if (onConflict === 'any' || onConflict === 'primary')
+                    return this.#report(transaction, conflict, locksBefore);
                 throw uniqueViolation(store, store.keyPositions, values, conflict.constraint);
             }
             lock(transaction, place);
@@ -254,12 +263,7 @@ export class RowWrites {
         this.#setPending(transaction, head, current, null);
     }
 
-    #setPending(
-        transaction: Transaction,
-        head: Head,
-        current: CurrentRow,
-        values: readonly Datum[] | null,
-    ): void {
+    #setPending(transaction: Transaction, head: Head, current: CurrentRow, values: readonly Datum[] | null): void {
         const pending = head.pending;
         transaction.setPending(head, {
             rowid: current.rowid,

@@ -10,7 +10,17 @@ import {TestCore} from './testing/fixture.ts';
 const INT8_MAX = 2n ** 63n - 1n;
 
 function sequence(options: Partial<SequenceDescriptor> = {}): SequenceDescriptor {
-    const base = {sequenceId: 5, oid: 5, schema: 'public', name: 's', start: 1n, increment: 1n, min: 1n, max: INT8_MAX, cycle: false};
+    const base = {
+        sequenceId: 5,
+        oid: 5,
+        schema: 'public',
+        name: 's',
+        start: 1n,
+        increment: 1n,
+        min: 1n,
+        max: INT8_MAX,
+        cycle: false,
+    };
     return {...base, ...options} as SequenceDescriptor;
 }
 
@@ -36,12 +46,17 @@ async function reopen(how: 'close' | 'abandon'): Promise<void> {
     }
 }
 
-const draw = (of: SequenceDescriptor, count: number): bigint[] => Array.from({length: count}, () => core.sequences.next(of));
+const draw = (of: SequenceDescriptor, count: number): bigint[] =>
+    Array.from({length: count}, () => core.sequences.next(of));
 
 describe('a sequence', () => {
     test('counts by its increment from its start', () => {
         expect(draw(sequence(), 3)).toEqual([1n, 2n, 3n]);
-        expect(draw(sequence({sequenceId: 6, increment: -5n, start: -1n, min: -100n, max: -1n}), 3)).toEqual([-1n, -6n, -11n]);
+        expect(draw(sequence({sequenceId: 6, increment: -5n, start: -1n, min: -100n, max: -1n}), 3)).toEqual([
+            -1n,
+            -6n,
+            -11n,
+        ]);
     });
 
     test('ends with 2200H, or begins again when it cycles', () => {
@@ -55,17 +70,20 @@ describe('a sequence', () => {
         expect(draw(down, 4)).toEqual([3n, 1n, 4n, 2n]);
     });
 
-    test.each(['close', 'abandon'] as const)('never gives a number again after %s, and skips at most 32', async (how) => {
-        for (const [i, increment] of [1n, -3n].entries()) {
-            const of = sequence({sequenceId: 10 + i, increment, min: -INT8_MAX, start: 0n});
-            const before = draw(of, 40).at(-1) ?? 0n;
-            await reopen(how);
-            const after = core.sequences.next(of);
-            const steps = (after - before) / increment;
-            expect(steps).toBeGreaterThan(0n);
-            expect(steps).toBeLessThanOrEqual(33n);
-        }
-    });
+    test.each(['close', 'abandon'] as const)(
+        'never gives a number again after %s, and skips at most 32',
+        async (how) => {
+            for (const [i, increment] of [1n, -3n].entries()) {
+                const of = sequence({sequenceId: 10 + i, increment, min: -INT8_MAX, start: 0n});
+                const before = draw(of, 40).at(-1) ?? 0n;
+                await reopen(how);
+                const after = core.sequences.next(of);
+                const steps = (after - before) / increment;
+                expect(steps).toBeGreaterThan(0n);
+                expect(steps).toBeLessThanOrEqual(33n);
+            }
+        },
+    );
 
     test('setval is kept, with and without the number being used', async () => {
         core.sequences.set(sequence(), 100n, true);
@@ -73,7 +91,9 @@ describe('a sequence', () => {
         await reopen('abandon');
         expect(core.sequences.next(sequence())).toBe(101n);
         expect(core.sequences.next(sequence({sequenceId: 6}))).toBe(200n);
-        expect(() => core.sequences.set(sequence({max: 5n}), 6n, true)).toThrow(expect.objectContaining({code: '22003'}));
+        expect(() => core.sequences.set(sequence({max: 5n}), 6n, true)).toThrow(
+            expect.objectContaining({code: '22003'}),
+        );
     });
 
     test('writes to the log once for 33 numbers', () => {

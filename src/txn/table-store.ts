@@ -247,7 +247,8 @@ function bytesOf(head: Head): number {
         bytes += VALUE_BYTES;
         if (typeof value === 'string') bytes += value.length * 2;
         else if (value instanceof Uint8Array) bytes += value.length + VALUE_BYTES;
-        else if (typeof value === 'object' && value !== null && 'elements' in value) bytes += value.elements.length * VALUE_BYTES * 4;
+        else if (typeof value === 'object' && value !== null && 'elements' in value)
+            bytes += value.elements.length * VALUE_BYTES * 4;
     }
     return bytes;
 }

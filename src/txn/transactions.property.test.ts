@@ -28,7 +28,10 @@ const SPECS: readonly TableSpec[] = [
         tableId: 1,
         columns: {id: TYPE.int4, u: TYPE.int4, s: TYPE.text, v: TYPE.int8},
         primaryKey: ['id'],
-        indexes: [{columns: ['u'], unique: true}, {columns: ['s'], descending: true}],
+        indexes: [
+            {columns: ['u'], unique: true},
+            {columns: ['s'], descending: true},
+        ],
     },
     {
         tableId: 2,
@@ -42,7 +45,12 @@ const SPECS: readonly TableSpec[] = [
         columns: {a: TYPE.int8, b: TYPE.bpchar},
         indexes: [{columns: ['a', 'b'], unique: true}, {columns: ['b']}],
     },
-    {tableId: 4, columns: {id: TYPE.int8, v: TYPE.float8}, primaryKey: ['id'], indexes: [{columns: ['v'], unique: true}]},
+    {
+        tableId: 4,
+        columns: {id: TYPE.int8, v: TYPE.float8},
+        primaryKey: ['id'],
+        indexes: [{columns: ['v'], unique: true}],
+    },
 ];
 
 /** Few values, so that keys meet; equal ones in different guises. */
@@ -194,7 +202,12 @@ class World {
         const {store} = model;
         const owner = store.table.options.kind === 'user' ? 1 + this.random.below(2) : 0;
         const values = this.#values(store);
-        const arbiter = this.random.pick(['error', 'any', 'primary', ...store.indexes.filter((index) => index.index.unique)] as const);
+        const arbiter = this.random.pick([
+            'error',
+            'any',
+            'primary',
+            ...store.indexes.filter((index) => index.index.unique),
+        ] as const);
         const proposed: ModelRow = {rowid: 0, owner, values};
         const conflict = model.conflict(model.view(overlay), proposed);
         let outcome;
@@ -233,7 +246,9 @@ class World {
             overlay.set(row.rowid, null);
             return;
         }
-        const values = this.#values(store).map((value, i) => (this.random.chance(0.5) ? value : (row.values[i] ?? null)));
+        const values = this.#values(store).map((value, i) =>
+            this.random.chance(0.5) ? value : (row.values[i] ?? null),
+        );
         const changed: ModelRow = {...row, values};
         const conflict = model.conflict(model.view(overlay), changed);
         let after;
@@ -279,7 +294,9 @@ class World {
                 for (const row of model.view(this.overlay(session, model)).values()) {
                     const {key, bytes} = model.store.keyOfRow(row.values, row.rowid);
                     const head = model.store.head(row.owner, key, bytes);
-                    expect(currentRow(head.lockedBy === session.transaction ? session.transaction : nobody, head)?.values).toEqual(row.values);
+                    expect(
+                        currentRow(head.lockedBy === session.transaction ? session.transaction : nobody, head)?.values,
+                    ).toEqual(row.values);
                 }
             }
         }
@@ -346,7 +363,9 @@ class World {
     async checkStored(): Promise<void> {
         for (const model of this.models) {
             const rows = await this.core.storedRows(model.store);
-            const stored = new Map(rows.map((row) => [row.rowid, {rowid: row.rowid, owner: row.owner, values: row.values}]));
+            const stored = new Map(
+                rows.map((row) => [row.rowid, {rowid: row.rowid, owner: row.owner, values: row.values}]),
+            );
             expect(stored.size).toBe(rows.length);
             expect(stored).toEqual(model.committed);
             expect(await this.core.storedEntries(model.store)).toEqual(

@@ -38,7 +38,12 @@ afterEach(async () => {
 
 const begin = (): Transaction => new Transaction(++processId);
 
-function insert(transaction: Transaction, values: readonly Datum[], conflict: 'error' | 'any' | 'primary' = 'error', store = items) {
+function insert(
+    transaction: Transaction,
+    values: readonly Datum[],
+    conflict: 'error' | 'any' | 'primary' = 'error',
+    store = items,
+) {
     core.writes.enter(transaction, store);
     return core.writes.insert(transaction, store, 0, values, conflict);
 }
@@ -140,7 +145,12 @@ describe('unique keys', () => {
         ['int8', TYPE.int8, 2n ** 60n, 2n ** 60n],
         ['int4', TYPE.int4, -0, 0],
     ])('%s keys that are equal are one key', async (_name, oid, first, second) => {
-        const table = describeTable({tableId: 2, columns: {k: oid}, primaryKey: ['k'], indexes: [{columns: ['k'], unique: true}]});
+        const table = describeTable({
+            tableId: 2,
+            columns: {k: oid},
+            primaryKey: ['k'],
+            indexes: [{columns: ['k'], unique: true}],
+        });
         const store = core.store(table);
         const transaction = begin();
         insert(transaction, [first], 'error', store);
@@ -159,19 +169,35 @@ describe('unique keys', () => {
 
     test('NULLs conflict only where they are not distinct', () => {
         const transaction = begin();
-        for (const [tableId, nullsNotDistinct] of [[2, false], [3, true]] as const) {
+        for (const [tableId, nullsNotDistinct] of [
+            [2, false],
+            [3, true],
+        ] as const) {
             const store = core.store(
-                describeTable({tableId, columns: {a: TYPE.int4, b: TYPE.int4}, indexes: [{columns: ['a', 'b'], unique: true, nullsNotDistinct}]}),
+                describeTable({
+                    tableId,
+                    columns: {a: TYPE.int4, b: TYPE.int4},
+                    indexes: [{columns: ['a', 'b'], unique: true, nullsNotDistinct}],
+                }),
             );
             insert(transaction, [1, null], 'error', store);
-            if (nullsNotDistinct) expect(() => insert(transaction, [1, null], 'error', store)).toThrow(violation('t3_a_b_key'));
+            if (nullsNotDistinct)
+                expect(() => insert(transaction, [1, null], 'error', store)).toThrow(violation('t3_a_b_key'));
             else expect(insert(transaction, [1, null], 'error', store)).toBeInstanceOf(Head);
         }
         core.committer.rollback(transaction);
     });
 
     test('each user has keys of their own', async () => {
-        const store = core.store(describeTable({tableId: 2, kind: 'user', columns: {id: TYPE.int4, u: TYPE.int4}, primaryKey: ['id'], indexes: [{columns: ['u'], unique: true}]}));
+        const store = core.store(
+            describeTable({
+                tableId: 2,
+                kind: 'user',
+                columns: {id: TYPE.int4, u: TYPE.int4},
+                primaryKey: ['id'],
+                indexes: [{columns: ['u'], unique: true}],
+            }),
+        );
         const transaction = begin();
         core.writes.enter(transaction, store);
         for (const owner of [7, 8]) core.writes.insert(transaction, store, owner, [1, 1], 'error');
@@ -182,7 +208,16 @@ describe('unique keys', () => {
     });
 
     test('an expired row makes room', async () => {
-        const store = core.store(describeTable({tableId: 2, kind: 'stream', ttlMs: 20, columns: {id: TYPE.int4, u: TYPE.int4}, primaryKey: ['id'], indexes: [{columns: ['u'], unique: true}]}));
+        const store = core.store(
+            describeTable({
+                tableId: 2,
+                kind: 'stream',
+                ttlMs: 20,
+                columns: {id: TYPE.int4, u: TYPE.int4},
+                primaryKey: ['id'],
+                indexes: [{columns: ['u'], unique: true}],
+            }),
+        );
         const first = begin();
         insert(first, [1, 1], 'error', store);
         insert(first, [2, 2], 'error', store);
@@ -225,7 +260,10 @@ describe('commits', () => {
         await core.settle();
         expect(told[0]?.changes.map(({before, after}) => [before?.values, after?.values])).toEqual([
             [[2, 2, null], undefined],
-            [[1, 1, null], [2, 1, null]],
+            [
+                [1, 1, null],
+                [2, 1, null],
+            ],
         ]);
         expect(await core.storedEntries(items)).toEqual(core.expectedEntries(items, await core.storedRows(items)));
     });
@@ -431,7 +469,9 @@ describe('the row cache', () => {
     });
 
     test('counts large values', async () => {
-        const store = core.store(describeTable({tableId: 2, columns: {id: TYPE.int4, s: TYPE.text}, primaryKey: ['id']}));
+        const store = core.store(
+            describeTable({tableId: 2, columns: {id: TYPE.int4, s: TYPE.text}, primaryKey: ['id']}),
+        );
         const transaction = begin();
         insert(transaction, [1, 'x'.repeat(1_000_000)], 'error', store);
         await commit(transaction);

@@ -56,7 +56,12 @@ export class UniqueSlots {
 
     /** Forgets a slot that was looked at and not used. */
     dropUnused(slot: UniqueSlot): void {
-        if (slot.lockedBy === null && slot.waiters === null && slot.pinnedSeq === 0 && this.#slots.get(slot.name) === slot) {
+        if (
+            slot.lockedBy === null &&
+            slot.waiters === null &&
+            slot.pinnedSeq === 0 &&
+            this.#slots.get(slot.name) === slot
+        ) {
             this.#slots.delete(slot.name);
         }
     }

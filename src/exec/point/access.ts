@@ -223,7 +223,12 @@ function equality(conjunct: Expr, source: number, table: TableDescriptor): {colu
         [conjunct.right, conjunct.left],
     ] as const) {
         const column = plainColumn(side, source);
-        if (column !== undefined && column.column > 0 && columnOf(table, column.column) !== undefined && isIndependent(other)) {
+        if (
+            column !== undefined &&
+            column.column > 0 &&
+            columnOf(table, column.column) !== undefined &&
+            isIndependent(other)
+        ) {
             return {column: column.column, value: other};
         }
     }

@@ -27,18 +27,18 @@ export interface IndexScan {
 const PAGE_ENTRIES = 500;
 
 /** The index with most leading columns bound, or undefined. */
-export function chooseIndexScan(
-    store: TableStore,
-    where: Expr | null,
-    scope: CompileScope,
-): IndexScan | undefined {
+export function chooseIndexScan(store: TableStore, where: Expr | null, scope: CompileScope): IndexScan | undefined {
     const all = conjuncts(where);
     let best: {readonly index: IndexWriter; readonly count: number} | undefined;
     for (const index of store.indexes) {
         if (!index.maintained) continue;
         const columns = index.index.columns;
         let count = 0;
-        while (count < columns.length && bindColumns(store.table, columns.slice(0, count + 1), all, scope) !== undefined) count++;
+        while (
+            count < columns.length &&
+            bindColumns(store.table, columns.slice(0, count + 1), all, scope) !== undefined
+        )
+            count++;
         if (count > (best?.count ?? 0)) best = {index, count};
     }
     if (best === undefined) return undefined;

@@ -25,7 +25,8 @@ export function visibleRow(context: StatementContext, head: Head, cutoffNs: bigi
     const {pending} = head;
     if (pending !== null && head.lockedBy === context.transaction) {
         // Built on a commit that is not durable yet: what it says must not be told before that is.
-        if (pending.before !== null && pending.before.seq > context.snapshotSeq) throw new VisibilityWait(pending.before.seq);
+        if (pending.before !== null && pending.before.seq > context.snapshotSeq)
+            throw new VisibilityWait(pending.before.seq);
         return pending.values === null ? null : pendingVersion(head.owner, pending.rowid, pending.values);
     }
     const {newest} = head;
@@ -33,7 +34,8 @@ export function visibleRow(context: StatementContext, head: Head, cutoffNs: bigi
         if (head.coldSegment !== 0) throw new ColdRow(head);
         return null;
     }
-    const version = newest.seq <= context.snapshotSeq && !newest.deleted ? newest : visibleVersion(newest, context.snapshotSeq);
+    const version =
+        newest.seq <= context.snapshotSeq && !newest.deleted ? newest : visibleVersion(newest, context.snapshotSeq);
     if (version === null || (cutoffNs !== undefined && version.updatedNs < cutoffNs)) return null;
     return version;
 }

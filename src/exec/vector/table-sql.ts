@@ -153,7 +153,7 @@ function timestampText(value: string, zone: string): string {
     const text = `CAST(${value} AS VARCHAR)`;
     return (
         `(CASE WHEN NOT isfinite(${value}) THEN ${text} WHEN contains(${text}, ' (BC)') ` +
-        `THEN concat(replace(${text}, ' (BC)', ''), '${zone} BC') ELSE concat(${text}, '${zone}') END)`
+        `THEN replace(${text}, ' (BC)', '') || '${zone} BC' ELSE ${text} || '${zone}' END)`
     );
 }
 

@@ -20,7 +20,17 @@ import {decodeStoredRow} from '../stored-row.ts';
 import {TableStore} from '../table-store.ts';
 import {UniqueSlots} from '../unique-slots.ts';
 
-export const TYPE = {bool: 16, int8: 20, int2: 21, int4: 23, text: 25, float8: 701, bpchar: 1042, varchar: 1043, numeric: 1700} as const;
+export const TYPE = {
+    bool: 16,
+    int8: 20,
+    int2: 21,
+    int4: 23,
+    text: 25,
+    float8: 701,
+    bpchar: 1042,
+    varchar: 1043,
+    numeric: 1700,
+} as const;
 
 export interface TableSpec {
     readonly tableId: number;
@@ -68,7 +78,9 @@ export function describeTable(spec: TableSpec): TableDescriptor {
         ...options,
     });
     const primaryKey =
-        spec.primaryKey === undefined ? undefined : index(spec.primaryKey, {unique: true, primary: true, name: `${name}_pkey`});
+        spec.primaryKey === undefined
+            ? undefined
+            : index(spec.primaryKey, {unique: true, primary: true, name: `${name}_pkey`});
     const others = (spec.indexes ?? []).map((one) =>
         index(one.columns, {
             unique: one.unique === true,
@@ -116,7 +128,12 @@ export class TestCore {
     readonly #stores = new Map<number, TableStore>();
     failure: unknown;
 
-    private constructor(hot: HotStore, log: CommitLog, recovered: Awaited<ReturnType<typeof recover>>, options: CoreOptions) {
+    private constructor(
+        hot: HotStore,
+        log: CommitLog,
+        recovered: Awaited<ReturnType<typeof recover>>,
+        options: CoreOptions,
+    ) {
         this.hot = hot;
         this.log = log;
         this.replayed = recovered.replayed;
@@ -139,7 +156,10 @@ export class TestCore {
     }
 
     static async open(directory: string, options: CoreOptions = {}): Promise<TestCore> {
-        const hot = await HotStore.open(`${directory}/hot`, {cacheBytes: 8 * 1024 * 1024, writeBufferBytes: 4 * 1024 * 1024});
+        const hot = await HotStore.open(`${directory}/hot`, {
+            cacheBytes: 8 * 1024 * 1024,
+            writeBufferBytes: 4 * 1024 * 1024,
+        });
         const log = await CommitLog.open(`${directory}/log`, {
             fileBytes: 4 * 1024 * 1024,
             onFatal: (error) => {
@@ -185,11 +205,15 @@ export class TestCore {
     }
 
     /** The entries that these rows should have. */
-    expectedEntries(store: TableStore, rows: readonly {readonly owner: number; readonly rowid: number; readonly values: readonly Datum[]}[]): Map<string, string> {
+    expectedEntries(
+        store: TableStore,
+        rows: readonly {readonly owner: number; readonly rowid: number; readonly values: readonly Datum[]}[],
+    ): Map<string, string> {
         const entries = new Map<string, string>();
         for (const {owner, rowid, values} of rows) {
             const {bytes} = store.keyOfRow(values, rowid);
-            for (const index of store.indexes) entries.set(index.entryKey(owner, values, bytes).toString('hex'), bytes.toString('hex'));
+            for (const index of store.indexes)
+                entries.set(index.entryKey(owner, values, bytes).toString('hex'), bytes.toString('hex'));
         }
         return entries;
     }

@@ -1,6 +1,6 @@
 /**
- * SELECT statements. Each has one answer: LIMIT comes only with an ORDER BY of every output, window functions that look
- * at the order of rows are ordered by everything they show.
+ * SELECT statements. Each has one answer: LIMIT comes only with an ORDER BY of every output, and of the window functions
+ * only those are used that give the same to rows that tie.
  */
 import {EVERY_KIND, expression, type Scope, type ScopeColumn} from './expressions.ts';
 import type {Random} from './random.ts';
@@ -80,7 +80,7 @@ export class QueryGenerator {
             kinds === undefined
                 ? random.times(outputsMin, 4, () => this.#output(scope))
                 : kinds.map((kind) => ({sql: expression(random, kind, scope, 2), kind}));
-        if (kinds === undefined && roll < 0.45) outputs.push(this.#window(source, scope));
+        if (kinds === undefined && roll < 0.45) outputs.push(this.#window(scope));
         const list = outputs.map((output, index) => `${output.sql} as c${index}`);
         const shown = outputs.map(({kind}) => kind);
         const distinct = random.chance(0.12);
@@ -170,16 +170,15 @@ export class QueryGenerator {
         return random.pick(choices)();
     }
 
-    #window(source: Source, scope: Scope): Output {
+    #window(scope: Scope): Output {
         const random = this.#random;
         const inner = this.#scope(scope.columns, 0);
         const partition = random.chance(0.5) ? `partition by ${expression(random, random.pick(['int', 'text', 'bool'] as const), inner, 1)} ` : '';
-        const all = source.columns.filter(({kind}) => ORDERLY.includes(kind)).map(({reference}) => reference);
-        const key = expression(random, random.pick(['int', 'text', 'date', 'timestamp'] as const), inner, 1);
+        const ordering = random.pick(['int', 'text', 'date', 'timestamp'] as const);
+        const key = expression(random, ordering, inner, 1);
         const direction = random.pick(['', ' desc', ' nulls first', ' desc nulls last']);
         const peers = `(${partition}order by ${key}${direction})`;
-        const total = `(${partition}order by ${[`${key}${direction}`, ...all].join(', ')})`;
-        const frame = random.pick(['rows between 1 preceding and 1 following', 'rows unbounded preceding', 'rows between current row and unbounded following', 'groups between 1 preceding and current row', 'range between unbounded preceding and current row exclude current row']);
+        const frame = random.pick(['groups between 1 preceding and current row', 'range between current row and unbounded following', 'groups between unbounded preceding and 1 following']);
         const value = expression(random, 'int', inner, 1);
         const choices: readonly Output[] = [
             {sql: `rank() over ${peers}`, kind: 'int'},
@@ -188,14 +187,10 @@ export class QueryGenerator {
             {sql: `cume_dist() over ${peers}`, kind: 'float'},
             {sql: `count(*) over ${peers}`, kind: 'int'},
             {sql: `sum(${value}) over ${peers}`, kind: 'int'},
-            {sql: `max(${key}) over (${partition.trim()})`, kind: 'text'},
-            {sql: `count(*) over (${partition}order by ${key} groups between 1 preceding and current row)`, kind: 'int'},
-            // `all` has only orderly columns: rows that tie on it may differ, but not in what is counted here.
-            {sql: `row_number() over ${total}`, kind: 'int'},
-            {sql: `ntile(3) over ${total}`, kind: 'int'},
-            {sql: `count(*) over (${total.slice(1, -1)} ${frame})`, kind: 'int'},
-            {sql: `lag(${key}) over (${partition}order by ${key}${direction})`, kind: 'text'},
-            {sql: `first_value(${key}) over ${peers}`, kind: 'text'},
+            {sql: `sum(${value}) over (${peers.slice(1, -1)} ${frame})`, kind: 'int'},
+            // What is shown is what is ordered by: rows that tie show the same.
+            {sql: `first_value(${key}) over ${peers}`, kind: ordering},
+            {sql: `max(${key}) over (${partition.trim()})`, kind: ordering},
         ];
         return random.pick(choices);
     }

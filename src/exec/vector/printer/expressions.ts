@@ -475,7 +475,8 @@ function printCast(context: PrintContext, expr: CastExpr): Typed {
     const probe: Typed = {sql: '', duck: duckTypeOf(target, context.codec), oid: target.oid};
     const to = provenName(probe);
     if (to === 'opaque' || to === 'bpchar') {
-        if (arg.oid === target.oid) return arg;
+        const sameLength = target.typmod < 0 || expr.arg.type.typmod === expr.type.typmod;
+        if (arg.oid === target.oid && sameLength) return arg;
         throw new Unsupported(`a cast to type ${target.oid}`);
     }
     if (

@@ -11,6 +11,8 @@ import {quoteLiteral} from '../engine.ts';
 import type {DuckType} from '../type-map.ts';
 import {decimalType, Unrepresentable} from '../type-map.ts';
 
+const DAY_MICROS = 86_400_000_000;
+
 export function literal(value: Datum, type: DuckType): string {
     if (value === null) return `CAST(NULL AS ${type.sql})`;
     switch (type.kind) {
@@ -43,6 +45,8 @@ export function literal(value: Datum, type: DuckType): string {
             if (value === -Infinity) return "CAST('-infinity' AS DATE)";
             return `(DATE '1970-01-01' + CAST('${(value as number) + EPOCH_DAYS}' AS INTEGER))`;
         case 'time':
+            // The end of the day is a time of its own, and midnight to make_timestamp.
+            if (value === DAY_MICROS) return "CAST('24:00:00' AS TIME)";
             return `CAST(make_timestamp(CAST('${value as number}' AS BIGINT)) AS TIME)`;
         case 'timestamp':
         case 'timestamptz':
