@@ -54,6 +54,8 @@ export interface StartedStatement {
 export interface RowSource {
     /** Writes at most `rowsMax` rows (0 = all). The answer says how many, and whether there are no more. */
     pull(rowsMax: number, writer: ResponseWriter): Awaitable<PullResult>;
+    /** Asks a pull in progress to end soon; its answer is no longer looked at. Default: it ends by itself. */
+    cancel?(): void;
     /** Ends early; safe to call twice. */
     close(): Awaitable<void>;
 }

@@ -127,6 +127,10 @@ export class DatumRows implements RowSource {
         return {rows, done: rowsMax === 0 || rows < rowsMax};
     }
 
+    cancel(): void {
+        this.#next = this.#rows.length;
+    }
+
     close(): void {
         this.#next = this.#rows.length;
     }

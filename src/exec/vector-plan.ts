@@ -107,7 +107,7 @@ export async function openSnapshot(
     tables: readonly TableDescriptor[],
     narrowing?: SnapshotNarrowing,
 ): Promise<VectorSnapshot> {
-    const {database} = context;
+    const {database, signal} = context;
     const executor = await database.vector();
     const snapshot = await executor.snapshot(tables, () => {
         const inputs = new Map<number, TableInput>();
@@ -117,7 +117,7 @@ export async function openSnapshot(
             narrowing?.read(input.segments.length, database.tiers(table.tableId).manifest.segments.length);
         }
         return {seq: database.committer.visibleSeq, inputs};
-    });
+    }, signal);
     context.onCancel(() => snapshot.cancel());
     return snapshot;
 }
@@ -213,9 +213,11 @@ class VectorRows implements RowSource {
         this.#formats = formats;
         this.#held = held;
         this.#rest = rest;
+        rest?.snapshot.park();
     }
 
     async pull(rowsMax: number, writer: ResponseWriter): Promise<PullResult> {
+        this.#rest?.snapshot.unpark();
         try {
             if (rowsMax === 0) {
                 const rows = this.#writeBuffered(0, writer) + (await this.#writeAll(writer));
@@ -225,6 +227,8 @@ class VectorRows implements RowSource {
         } catch (error) {
             await this.close();
             throw error instanceof RetryOnReferencePath ? tooLate(error) : error;
+        } finally {
+            this.#rest?.snapshot.park();
         }
     }
 
@@ -274,6 +278,11 @@ class VectorRows implements RowSource {
         const held = this.#held.shift();
         if (held !== undefined) return held;
         return this.#rest === null ? null : await this.#rest.result.fetch();
+    }
+
+    cancel(): void {
+        this.#held = [];
+        this.#rest?.snapshot.cancel();
     }
 
     async close(): Promise<void> {

@@ -5,7 +5,8 @@
  * and the oldest go first; what is given out is complete from the sequence asked for, or refused. Row versions are
  * copied without their history, which would otherwise be kept alive.
  */
-import type {ChangeFeed, CommittedTransaction, RowChange, RowVersion} from '../txn/row-version.ts';
+import type {TableDescriptor} from '../../catalog/descriptor.ts';
+import type {AlteredTable, ChangeFeed, CommittedTransaction, RowChange, RowVersion} from '../txn/row-version.ts';
 import type {Datum} from '../../catalog/types/datum.ts';
 import type {ChangeHistory} from './open-subscription.ts';
 
@@ -30,6 +31,8 @@ export class ChangeLog implements ChangeHistory {
     #entries: Entry[] = [];
     #first = 0;
     #bytes = 0;
+    /** The DDL of the entries, oldest first. */
+    #altered: {readonly seq: number; readonly tables: readonly AlteredTable[]}[] = [];
     /** Everything after this sequence is kept; undefined = not begun. */
     #fromSeq: number | undefined;
     #leave: (() => void) | undefined;
@@ -56,6 +59,7 @@ export class ChangeLog implements ChangeHistory {
         this.#leave = undefined;
         this.#fromSeq = undefined;
         this.#entries = [];
+        this.#altered = [];
         this.#first = 0;
         this.#bytes = 0;
     }
@@ -64,6 +68,19 @@ export class ChangeLog implements ChangeHistory {
         this.#trim();
         if (this.#fromSeq === undefined || seq < this.#fromSeq) return undefined;
         return this.#read(seq);
+    }
+
+    tableAt(table: TableDescriptor, seq: number): TableDescriptor | undefined {
+        let then: TableDescriptor | undefined = table;
+        for (const {seq: alteredSeq, tables} of this.#altered.toReversed()) {
+            if (alteredSeq <= seq) break;
+            const id: number = then.tableId;
+            const altered = tables.find(({now}) => now?.tableId === id);
+            if (altered === undefined) continue;
+            then = altered.was;
+            if (then === undefined) return undefined;
+        }
+        return then;
     }
 
     /** Found anew at each step, so that nothing is held; what was trimmed meanwhile ends the reading with an error. */
@@ -99,6 +116,7 @@ export class ChangeLog implements ChangeHistory {
         });
         this.#entries.push({transaction: {...transaction, changes, notifications: []}, bytes, atMs: this.#nowMs()});
         this.#bytes += bytes;
+        if (transaction.altered.length > 0) this.#altered.push({seq: transaction.seq, tables: transaction.altered});
         this.#trim();
     }
 
@@ -110,6 +128,7 @@ export class ChangeLog implements ChangeHistory {
             this.#bytes -= entry.bytes;
             this.#fromSeq = entry.transaction.seq;
             this.#first++;
+            if (this.#altered[0]?.seq === entry.transaction.seq) this.#altered.shift();
         }
         if (this.#first < CUT_ENTRIES || this.#first * 2 < this.#entries.length) return;
         this.#entries = this.#entries.slice(this.#first);

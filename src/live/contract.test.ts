@@ -52,7 +52,8 @@ function randomCondition(random: Random, depth = 0): Expr {
 
 /** A client that applies events to what it holds, and checks after every batch. */
 class Client {
-    readonly plan: LivePlan;
+    /** Planned for the table as it is, as a statement is. */
+    readonly #plan: () => LivePlan;
     readonly #expected: Map<number, string[]>;
     readonly #live: LiveQueries;
     readonly #random: Random;
@@ -68,8 +69,14 @@ class Client {
     #stopped = false;
     #close: (() => void) | undefined;
 
-    constructor(plan: LivePlan, roleId: number, expected: Map<number, string[]>, live: LiveQueries, random: Random) {
-        this.plan = plan;
+    constructor(
+        plan: () => LivePlan,
+        roleId: number,
+        expected: Map<number, string[]>,
+        live: LiveQueries,
+        random: Random,
+    ) {
+        this.#plan = plan;
         this.#roleId = roleId;
         this.#expected = expected;
         this.#live = live;
@@ -99,7 +106,7 @@ class Client {
         if (resume) this.resumes++;
         else this.#reset();
         const subscription = await this.#live.subscribe({
-            plan: this.plan,
+            plan: this.#plan(),
             subscriber: {sessionId: 1, user: 'u', roleId: this.#roleId},
             options: resume ? {fromSeq: this.lastSeq ?? 0} : {batchSize: 1 + this.#random(5)},
             deliver: queue,
@@ -207,19 +214,15 @@ async function runHistory(seed: number, kind: 'shared' | 'user' | 'stream'): Pro
     const commits: number[] = [];
     const plans = Array.from({length: 12}, () => {
         const roleId = roles[random(roles.length)] ?? 0;
-        return {
-            roleId,
-            plan: livePlan(
-                select(database.table, random(6) === 0 ? null : randomCondition(random), targets.slice(random(3))),
-                roleId,
-            ),
-        };
+        const condition = random(6) === 0 ? null : randomCondition(random);
+        const shown = targets.slice(random(3));
+        return {roleId, plan: (): LivePlan => livePlan(select(database.table, condition, shown), roleId)};
     });
     const note = (): void => {
         commits.push(database.visibleSeq);
-        for (const [index, {plan}] of plans.entries()) expected[index]?.set(database.visibleSeq, database.query(plan));
+        for (const [index, {plan}] of plans.entries()) expected[index]?.set(database.visibleSeq, database.query(plan()));
     };
-    for (const [index, {plan}] of plans.entries()) expected[index] = new Map([[0, database.query(plan)]]);
+    for (const [index, {plan}] of plans.entries()) expected[index] = new Map([[0, database.query(plan())]]);
     for (let step = 0; step < 120; step++) {
         const next = plans[clients.length];
         if (next !== undefined && random(8) === 0) {
@@ -230,15 +233,22 @@ async function runHistory(seed: number, kind: 'shared' | 'user' | 'stream'): Pro
         if (step === 50) {
             database.alter({
                 ...database.table,
-                version: 2,
+                version: database.table.version + 1,
                 columns: [...database.table.columns, columnDescriptor(6, 'extra')],
             });
         } else if (step === 70) {
             // Columns behind the dropped one move to other places.
             database.alter({
                 ...database.table,
-                version: 3,
+                version: database.table.version + 1,
                 columns: database.table.columns.filter(({attnum}) => attnum !== 2),
+            });
+        } else if (random(30) === 0) {
+            // The rows are written anew and stay what they are.
+            database.alter({
+                ...database.table,
+                tableId: database.table.tableId + 1000,
+                version: database.table.version + 1,
             });
         } else {
             const truncate = random(40) === 0;

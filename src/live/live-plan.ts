@@ -4,7 +4,7 @@
  *
  * What must stay true: a plan decides each row from that row alone (filter and projection over one table). Whatever
  * else a query may need, another row, the time, chance, is refused with 0A000 and a hint, never approximated.
- * `key` is equal exactly when two plans give the same events: same table, owner, columns, condition and values.
+ * `key` is equal exactly when two plans over one table give the same events: same owner, columns, condition and values.
  */
 import {createHash} from 'node:crypto';
 import type {TableDescriptor} from '../../catalog/descriptor.ts';
@@ -105,7 +105,7 @@ export function prepareLivePlan(request: LivePlanRequest): LivePlan {
         table,
         parameters,
         owner,
-        key: sharingKey(request, table, owner),
+        key: sharingKey(request, owner),
         attnums,
         equality: select.where === null ? undefined : equalityKey(select.where, (expr) => compile(expr, table), types),
         layout: (over) => (over === table ? first : layout(over)),
@@ -152,9 +152,17 @@ function fieldEncoder(
     return (row) => encode(evaluate(row));
 }
 
-/** Two versions of a table are the same to a plan when its columns keep name and type. */
+/** Two versions of a table are the same to a plan when its columns keep name and type, and rows their owners. */
 function assertCompatible(planned: TableDescriptor, now: TableDescriptor, attnums: readonly number[]): void {
     if (now === planned) return;
+    if ((now.options.kind === 'user') !== (planned.options.kind === 'user')) {
+        throw new PgError('55000', `the live query's table "${now.name}" was altered`, {
+            detail: `Its type is "${now.options.kind}" now.`,
+            hint: 'Subscribe again.',
+            schema: now.schema,
+            table: now.name,
+        });
+    }
     for (const attnum of attnums) {
         const before = planned.columns.find((column) => column.attnum === attnum);
         const after = now.columns.find((column) => column.attnum === attnum);
@@ -193,13 +201,10 @@ function columnsOf(select: BoundSelect): number[] {
     return [...attnums].toSorted((a, b) => a - b);
 }
 
-function sharingKey(request: LivePlanRequest, table: TableDescriptor, owner: number): string {
+function sharingKey(request: LivePlanRequest, owner: number): string {
     const {select, parameters, settingsKey, userKey} = request;
     // attnums are never reused and so name columns for good, through any ALTER TABLE.
-    const key = JSON.stringify(
-        [table.tableId, owner, settingsKey, select.targets, select.where, parameters],
-        exactValue,
-    );
+    const key = JSON.stringify([owner, settingsKey, select.targets, select.where, parameters], exactValue);
     // Digested: a wide table's targets would make it kilobytes.
     return createHash('sha256')
         .update(key.includes('"kind":"sqlvalue"') ? key + userKey : key)

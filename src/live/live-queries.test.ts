@@ -4,7 +4,7 @@ import {PgError} from '../../catalog/errors.ts';
 import type {Datum} from '../../catalog/types/datum.ts';
 import type {Expr} from '../sql/bound.ts';
 import {DEFAULT_LIVE_LIMITS, LiveQueries, type LiveDeps} from './live-queries.ts';
-import type {OpenOptions} from './open-subscription.ts';
+import type {ChangeHistory, OpenOptions} from './open-subscription.ts';
 import type {Subscription} from './subscription.ts';
 import {
     CollectingSink,
@@ -457,4 +457,4 @@ describe('the opening', () => {
     });
 });
 
-const noHistory = {since: () => undefined};
+const noHistory: ChangeHistory = {since: () => undefined, tableAt: (table) => table};

@@ -7,13 +7,14 @@
  * waits for no subscriber.
  */
 import {strict as assert} from 'node:assert';
+import type {TableDescriptor} from '../../catalog/descriptor.ts';
 import {PgError} from '../../catalog/errors.ts';
 import type {ChangeFeed, CommittedTransaction, RowChange} from '../txn/row-version.ts';
 import {makeBatch, markEvent} from './live-event.ts';
 import type {LivePlan} from './live-plan.ts';
 import {OpeningSink, openSubscription, type OpenDeps, type OpenOptions, settleOptions} from './open-subscription.ts';
 import {QueryIndex} from './query-index.ts';
-import {SharedQuery, truncateSeqOf} from './shared-query.ts';
+import {sharedKey, SharedQuery, truncateSeqOf} from './shared-query.ts';
 import {type LiveSink, type Subscriber, Subscription, type SubscriptionState} from './subscription.ts';
 
 export interface LiveLimits {
@@ -72,6 +73,8 @@ export class LiveQueries {
     readonly #bySession = new Map<number, Set<Subscription>>();
     #queue: CommittedTransaction[] = [];
     #scheduled = false;
+    /** A table with live queries gets another id in `#queue`: what concerns it then is not known before dispatch. */
+    #moving = false;
     #leaveFeed: (() => void) | undefined;
     #nextId = 1;
     /** Queries with events of the transaction in hand. */
@@ -92,6 +95,8 @@ export class LiveQueries {
         const options = settleOptions(request.options);
         assert(plan.owner === 0 || plan.owner === subscriber.roleId, 'a plan for the rows of another user');
         this.#checkLimits(subscriber.sessionId);
+        // The plan is for tables as they are now; all others follow.
+        this.flush();
         // The error of an opening that fails goes to the caller, not to the sink.
         const sink = new OpeningSink(deliver);
         const subscription = new Subscription({
@@ -106,7 +111,10 @@ export class LiveQueries {
         });
         this.#register(subscription);
         try {
-            const pump = await openSubscription(subscription, plan, options, this.#deps);
+            const pump = await openSubscription(subscription, plan, options, {
+                ...this.#deps,
+                tableNow: () => this.#tableOf(subscription.query),
+            });
             if (subscription.state === 'ended') throw sink.ended ?? canceled();
             sink.open();
             void pump();
@@ -138,9 +146,9 @@ export class LiveQueries {
     }
 
     /** Ends every live query that `condition` holds for: of a role that lost its right to read, of a server that stops. */
-    endWhere(condition: (info: LiveQueryInfo) => boolean, error: PgError): void {
+    endWhere(condition: (info: LiveQueryInfo, roleId: number) => boolean, error: PgError): void {
         for (const subscription of this.#subscriptions.values()) {
-            if (condition(describe(subscription))) subscription.end(error);
+            if (condition(describe(subscription), subscription.subscriber.roleId)) subscription.end(error);
         }
     }
 
@@ -162,6 +170,7 @@ export class LiveQueries {
         while (this.#queue.length > 0) {
             const transactions = this.#queue;
             this.#queue = [];
+            this.#moving = false;
             for (const transaction of transactions) this.#dispatch(transaction);
         }
     }
@@ -179,13 +188,29 @@ export class LiveQueries {
     }
 
     #share(plan: LivePlan): SharedQuery {
-        let query = this.#byKey.get(plan.key);
+        let query = this.#byKey.get(sharedKey(plan.table.tableId, plan));
         if (query === undefined) {
             query = new SharedQuery(plan);
-            this.#byKey.set(plan.key, query);
-            this.#index.add(query);
+            this.#enter(query);
         }
         return query;
+    }
+
+    #enter(query: SharedQuery): void {
+        assert(!this.#byKey.has(query.key), 'a shared query is registered once');
+        this.#byKey.set(query.key, query);
+        this.#index.add(query);
+    }
+
+    #leave(query: SharedQuery): void {
+        assert(this.#byKey.get(query.key) === query, 'a shared query was registered twice');
+        this.#byKey.delete(query.key);
+        this.#index.remove(query);
+    }
+
+    #tableOf(query: SharedQuery): TableDescriptor {
+        this.flush();
+        return query.table;
     }
 
     #register(subscription: Subscription): void {
@@ -205,11 +230,7 @@ export class LiveQueries {
         session?.delete(subscription);
         if (session?.size === 0) this.#bySession.delete(subscriber.sessionId);
         query.members.delete(subscription);
-        if (query.members.size === 0) {
-            assert(this.#byKey.get(query.plan.key) === query, 'a shared query was registered twice');
-            this.#byKey.delete(query.plan.key);
-            this.#index.remove(query);
-        }
+        if (query.members.size === 0) this.#leave(query);
         if (this.#subscriptions.size === 0) {
             this.#leaveFeed?.();
             this.#leaveFeed = undefined;
@@ -218,8 +239,9 @@ export class LiveQueries {
 
     /** Inside the commit: only notes the transaction. */
     #committed(transaction: CommittedTransaction): void {
-        if (!this.#concerns(transaction)) return;
+        if (!this.#moving && !this.#concerns(transaction)) return;
         this.#queue.push(transaction);
+        for (const {tableId, now} of transaction.altered) if (now?.tableId !== tableId) this.#moving = true;
         if (this.#scheduled) return;
         this.#scheduled = true;
         this.#defer(() => {
@@ -242,18 +264,22 @@ export class LiveQueries {
             for (const query of this.#index.ofTable(tableId)) this.#touch(query).pending.push(mark);
         }
         for (const {tableId, now} of transaction.altered) {
-            for (const query of this.#index.ofTable(tableId)) {
-                try {
-                    query.meetAlter(now);
-                } catch (error) {
-                    this.#fail(query, error);
-                }
-            }
+            for (const query of [...this.#index.ofTable(tableId)]) this.#meetAlter(query, now);
         }
         for (const change of transaction.changes) this.#index.visit(change, this.#ask);
         const touched = this.#touched;
         this.#touched = [];
         for (const query of touched) finish(query, transaction.seq);
+    }
+
+    #meetAlter(query: SharedQuery, now: TableDescriptor | undefined): void {
+        this.#leave(query);
+        try {
+            query.meetAlter(now);
+        } catch (error) {
+            this.#fail(query, error);
+        }
+        this.#enter(query);
     }
 
     readonly #ask = (query: SharedQuery, change: RowChange): void => {
@@ -307,8 +333,8 @@ function describe(subscription: Subscription): LiveQueryInfo {
         sessionId: subscriber.sessionId,
         user: subscriber.user,
         query: text,
-        schema: query.plan.table.schema,
-        table: query.plan.table.name,
+        schema: query.table.schema,
+        table: query.table.name,
         state,
         startedAtMs,
         startSeq,

@@ -29,8 +29,8 @@ export interface LiveQueryText {
 /** LISTEN "SELECT …", checked and ready to begin. */
 export interface LiveListener {
     /** Rejects with what keeps it from opening. */
-    now(): Promise<void>;
-    /** At commit: what keeps it from opening comes as an error event. */
+    now(plan: LivePlan): Promise<void>;
+    /** At commit: planned for the tables as they are then; what keeps it from opening comes as an error event. */
     soon(): void;
 }
 
@@ -51,7 +51,7 @@ export class LiveService {
             feed: committer,
             clock: {nowMs: () => Date.now()},
             limits: {...DEFAULT_LIVE_LIMITS, liveQueueBytesMax: settings.liveQueueBytesMax},
-            snapshot: (plan) => takeSnapshot(this.#database, plan, this.#contexts.get(plan)),
+            snapshot: (plan, {tableNow}) => takeSnapshot(this.#database, plan, tableNow, this.#contexts.get(plan)),
             history: this.#log,
         });
     }
@@ -105,6 +105,14 @@ export class LiveService {
         context: StatementContext,
     ): Promise<Subscription> {
         const {processId, identity} = context;
+        const {schema, name, tableId} = plan.table;
+        if (this.#database.catalog.tableById(tableId) === undefined) {
+            throw new PgError('0A000', `a live query of table "${name}" must wait for the end of this transaction`, {
+                detail: 'The transaction has created the table, or has given it other rows.',
+                schema,
+                table: name,
+            });
+        }
         this.#log.begin();
         return await this.#queries.subscribe({
             plan,
@@ -114,12 +122,14 @@ export class LiveService {
         });
     }
 
-    listener(channel: string, plan: LivePlan, context: StatementContext): LiveListener {
+    listener(query: LiveQueryText, context: StatementContext): LiveListener {
+        const channel = query.text;
         const sink = this.#channelSink(context.processId, channel);
         return {
-            now: () => this.#listen(channel, plan, sink, context),
+            now: (plan) => this.#listen(channel, plan, sink, context),
             soon: () => {
-                this.#listen(channel, plan, sink, context).catch((error: unknown) => {
+                const opened = this.plan(query, context).then((plan) => this.#listen(channel, plan, sink, context));
+                opened.catch((error: unknown) => {
                     const failure =
                         error instanceof PgError
                             ? error
@@ -192,6 +202,17 @@ export class LiveService {
     /** After a commit that altered an enum or a domain. */
     typesChanged(): void {
         this.#queries.typesChanged();
+    }
+
+    /** The role may no longer see anything: its live queries end, whoever runs them. */
+    endOfRole(roleId: number, name: string, reason: string): void {
+        const {sessions} = this.#database;
+        const error = new PgError('28000', 'the live query was ended', {detail: `Role "${name}" ${reason}.`});
+        this.#queries.endWhere(
+            ({sessionId}, subscriberRoleId) =>
+                subscriberRoleId === roleId || sessions.get(sessionId)?.identity.sessionUser === name,
+            error,
+        );
     }
 
     /** The session is gone. */

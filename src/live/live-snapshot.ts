@@ -3,7 +3,8 @@
  *
  * What must stay true: the sequence and the rows belong together exactly. A table without segments is read from the hot
  * store, whose scan fixes its sequence in the same synchronous step as the look at the segments; one with segments goes
- * through a snapshot of the vectorised executor, which pins sequence and manifest together.
+ * through a snapshot of the vectorised executor, which pins sequence and manifest together. When the table gets another
+ * set of rows (TRUNCATE, a rewrite) before its old ones are pinned, the new ones are read.
  */
 import type {TableDescriptor} from '../../catalog/descriptor.ts';
 import {UPDATED_NS_ATTNUM, SYSTEM_COLUMNS} from '../../catalog/descriptor.ts';
@@ -16,6 +17,7 @@ import {chunkDatums} from '../exec/vector/results.ts';
 import {RetryOnReferencePath} from '../exec/vector/failures.ts';
 import {print} from '../exec/vector-plan.ts';
 import {type BoundSelect, type ColumnExpr, type Expr, Unsupported} from '../sql/bound.ts';
+import {StalePlan} from '../txn/waits.ts';
 import {PgError} from '../../catalog/errors.ts';
 import {strict as assert} from 'node:assert';
 import type {LivePlan, LiveRow} from './live-plan.ts';
@@ -23,24 +25,63 @@ import type {LiveSnapshot} from './open-subscription.ts';
 
 const {_seq: seqColumn} = SYSTEM_COLUMNS;
 
+/** Times that the table's rows may be replaced while a snapshot of them is begun. */
+const ATTEMPTS_MAX = 20;
+
 export async function takeSnapshot(
     database: Database,
     plan: LivePlan,
+    tableNow: () => TableDescriptor,
     context: StatementContext | undefined,
 ): Promise<LiveSnapshot> {
     assert(context !== undefined, 'a live query without its session');
-    const table = database.catalog.tableById(plan.table.tableId);
-    if (table === undefined) throw new PgError('42P01', `relation "${plan.table.name}" does not exist`);
-    const store = database.store(table);
-    if (store.tiers.hasSegments) return await throughVector(database, plan, table, context);
-    const cutoff = expiryCutoffNs(store);
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+        const {tableId, name} = tableNow();
+        const table = database.catalog.tableById(tableId);
+        if (table === undefined) throw new PgError('42P01', `relation "${name}" does not exist`);
+        if (!database.store(table).tiers.hasSegments) {
+            const snapshot = await throughScan(database, plan, table);
+            if (snapshot !== undefined) return snapshot;
+            continue;
+        }
+        try {
+            return await throughVector(database, plan, table, context);
+        } catch (error) {
+            if (!(error instanceof StalePlan)) throw error;
+            // What replaces the table may be ordered and not visible yet.
+            await database.committer.whenVisible(database.committer.enqueuedSeq);
+        }
+    }
+    throw new PgError('55000', `relation "${plan.table.name}" is being replaced again and again`, {
+        hint: 'Subscribe again later.',
+    });
+}
+
+/** undefined: the rows were replaced before they were pinned, and may be removed already. */
+async function throughScan(
+    database: Database,
+    plan: LivePlan,
+    table: TableDescriptor,
+): Promise<LiveSnapshot | undefined> {
+    const cutoff = expiryCutoffNs(database.store(table));
     const {seq, batches} = database.hotRows.scan(table);
+    const iterator = batches[Symbol.asyncIterator]();
+    // With the first batch the store's own snapshot is open: what is removed from then on is still read.
+    let next = await iterator.next();
+    if (database.catalog.tableById(table.tableId) === undefined) {
+        await iterator.return?.();
+        return undefined;
+    }
     async function* rows(): AsyncIterable<LiveRow> {
-        for await (const batch of batches) {
-            for (const row of batch) {
-                if (row.owner !== plan.owner || row.deleted) continue;
-                if (cutoff === undefined || row.updatedNs >= cutoff) yield row;
+        try {
+            for (; next.done !== true; next = await iterator.next()) {
+                for (const row of next.value) {
+                    if (row.owner !== plan.owner || row.deleted) continue;
+                    if (cutoff === undefined || row.updatedNs >= cutoff) yield row;
+                }
             }
+        } finally {
+            await iterator.return?.();
         }
     }
     return {seq, table, rows: rows()};

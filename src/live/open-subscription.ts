@@ -29,12 +29,20 @@ export interface ChangeHistory {
      * undefined when not all of them are retained. Holds nothing before it is iterated.
      */
     since(seq: number): AsyncIterable<CommittedTransaction> | undefined;
+    /** A table as it was at `seq`, perhaps under another id; undefined: it was created after. `seq` as in `since`. */
+    tableAt(table: TableDescriptor, seq: number): TableDescriptor | undefined;
 }
 
 export interface OpenDeps {
     readonly feed: Pick<ChangeFeed, 'visibleSeq'>;
-    /** `lastRows`: only the rows with the highest `_seq` are wanted; giving more is allowed. */
-    snapshot(plan: LivePlan, options: {readonly lastRows: number | undefined}): Promise<LiveSnapshot>;
+    /**
+     * `lastRows`: only the rows with the highest `_seq` are wanted; giving more is allowed.
+     * `tableNow`: the plan's table, which TRUNCATE and rewriting may give another id at any time.
+     */
+    snapshot(
+        plan: LivePlan,
+        options: {readonly lastRows: number | undefined; readonly tableNow: () => TableDescriptor},
+    ): Promise<LiveSnapshot>;
     /** Absent: nothing can be resumed. */
     readonly history?: ChangeHistory;
 }
@@ -97,18 +105,18 @@ export async function openSubscription(
     subscription: Subscription,
     plan: LivePlan,
     options: OpenMode,
-    deps: OpenDeps,
+    deps: OpenDeps & {readonly tableNow: () => TableDescriptor},
 ): Promise<() => Promise<void>> {
     let opening: () => Promise<void>;
     if (options.mode === 'snapshot') {
-        const snapshot = await deps.snapshot(plan, {lastRows: options.lastRows});
+        const snapshot = await deps.snapshot(plan, {lastRows: options.lastRows, tableNow: deps.tableNow});
         begin(subscription, snapshot.seq);
         opening = () => sendSnapshot(subscription, snapshot, options, deps);
     } else if (options.mode === 'changes') {
         begin(subscription, deps.feed.visibleSeq);
         opening = () => sendChanges(subscription, deps);
     } else {
-        checkResumable(options.fromSeq, deps);
+        checkResumable(options.fromSeq, plan.table, deps);
         begin(subscription, options.fromSeq);
         subscription.replay();
         opening = () => sendChanges(subscription, deps);
@@ -131,14 +139,24 @@ function begin(subscription: Subscription, seq: number): void {
     subscription.position = seq;
 }
 
-function checkResumable(fromSeq: number, {feed, history}: OpenDeps): void {
+function checkResumable(fromSeq: number, table: TableDescriptor, {feed, history}: OpenDeps): void {
     const {visibleSeq} = feed;
     if (fromSeq > visibleSeq) {
         throw new PgError('22023', `from_seq ${fromSeq} is in the future`, {
             detail: `The last _seq of the server is ${visibleSeq}.`,
         });
     }
-    if (fromSeq < visibleSeq && history?.since(fromSeq) === undefined) throw notRetained(fromSeq);
+    if (fromSeq === visibleSeq) return;
+    if (history?.since(fromSeq) === undefined) throw notRetained(fromSeq);
+    const then = history.tableAt(table, fromSeq);
+    if (then?.name === table.name && then.schema === table.schema) return;
+    // What the client holds are rows of another table.
+    throw new PgError('55000', `relation "${table.name}" was another one at _seq ${fromSeq}`, {
+        detail: then === undefined ? 'It was created later.' : `Its name was "${then.schema}"."${then.name}".`,
+        hint: 'Subscribe again with a snapshot.',
+        schema: table.schema,
+        table: table.name,
+    });
 }
 
 function notRetained(seq: number): PgError {
@@ -188,15 +206,17 @@ async function goOn(subscription: Subscription, ready: LiveBatch, deps: OpenDeps
 async function catchUp(subscription: Subscription, {feed, history}: OpenDeps): Promise<void> {
     const {query} = subscription;
     let position = subscription.position;
+    let tableIds: Set<number> | undefined;
     while (position < feed.visibleSeq) {
         const target = feed.visibleSeq;
         const transactions = history?.since(position);
-        if (transactions === undefined) {
+        if (transactions === undefined || history === undefined) {
             throw subscription.overflowed ? fellBehind(subscription.lastSeq) : notRetained(position);
         }
+        tableIds ??= new Set([(history.tableAt(query.table, position) ?? query.table).tableId]);
         for await (const transaction of transactions) {
             if (transaction.seq <= position) continue;
-            const {events, failure} = query.replay(transaction, position);
+            const {events, failure} = query.replay(transaction, position, tableIds);
             if (events.length > 0 && !(await subscription.deliver(makeBatch(transaction.seq, events)))) return;
             if (failure !== undefined) throw failure;
             position = transaction.seq;

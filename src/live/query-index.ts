@@ -34,7 +34,8 @@ export class QueryIndex {
     }
 
     add(query: SharedQuery): void {
-        const {table, owner, equality} = query.plan;
+        const {table} = query;
+        const {owner, equality} = query.plan;
         let owners = this.#tables.get(table.tableId);
         if (owners === undefined) this.#tables.set(table.tableId, (owners = new Map()));
         let queries = owners.get(owner);
@@ -57,8 +58,10 @@ export class QueryIndex {
         }
     }
 
+    /** Of the table that it was added for. */
     remove(query: SharedQuery): void {
-        const {table, owner, equality} = query.plan;
+        const {table} = query;
+        const {owner, equality} = query.plan;
         const owners = this.#tables.get(table.tableId);
         const queries = owners?.get(owner);
         assert(owners !== undefined && queries !== undefined && queries.all.delete(query), 'query is not in the index');

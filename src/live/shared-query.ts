@@ -2,8 +2,8 @@
  * One live query as many may share it: turns changes into events once, whoever listens.
  *
  * What must stay true: a change is decided on the old and on the new row, each laid out for `change.table`, and gives
- * at most one event; a change of another owner's row gives none, whatever the operation. A new version of the table is
- * met by compiling again, or by an error that ends the query.
+ * at most one event; a change of another owner's row gives none, whatever the operation. A new version of the table,
+ * also one with other rows under a new id, is met by compiling again, or by an error that ends the query.
  */
 import type {TableDescriptor} from '../../catalog/descriptor.ts';
 import {PgError} from '../../catalog/errors.ts';
@@ -22,11 +22,23 @@ export class SharedQuery {
     touched = false;
     /** The change last asked about: a change may find the query by its old and by its new key. */
     askedSeq = -1;
+    #table: TableDescriptor;
     #layout: LiveLayout;
 
     constructor(plan: LivePlan) {
         this.plan = plan;
+        this.#table = plan.table;
         this.#layout = plan.layout(plan.table);
+    }
+
+    /** As the last transaction that was dispatched left it: TRUNCATE and rewriting give it a new id. */
+    get table(): TableDescriptor {
+        return this.#table;
+    }
+
+    /** Equal queries over one table have one. */
+    get key(): string {
+        return sharedKey(this.#table.tableId, this.plan);
     }
 
     /** @throws PgError when the row makes an expression fail (division by zero, …) or the table has changed too much. */
@@ -46,7 +58,8 @@ export class SharedQuery {
 
     /** The plan compiled for this version of the table; the last one is kept. */
     layout(table: TableDescriptor): LiveLayout {
-        if (this.#layout.table !== table && this.#layout.table.version !== table.version) {
+        const known = this.#layout.table;
+        if (known !== table && (known.version !== table.version || known.tableId !== table.tableId)) {
             this.#layout = this.plan.layout(table);
         }
         return this.#layout;
@@ -54,28 +67,40 @@ export class SharedQuery {
 
     /** A type was altered (a value added to an enum, …): closures hold types as they were. */
     recompile(): void {
-        this.#layout = this.plan.compile(this.#layout.table);
+        this.#layout = this.plan.compile(this.#table);
+    }
+
+    /** @throws PgError when the query cannot go on over the table as it is now. */
+    meetAlter(now: TableDescriptor | undefined): void {
+        if (now === undefined) throw dropped(this.#table);
+        this.layout(now);
+        this.#table = now;
     }
 
     /**
      * What a transaction of the change log means to this query alone: the events after `afterSeq`, and the error that
      * ends the query, if the transaction does. Gives exactly what dispatch gives.
+     * @param tableIds All ids that the table has had since the reading began: new ones are added.
      */
-    replay(transaction: CommittedTransaction, afterSeq: number): {events: LiveEvent[]; failure: PgError | undefined} {
+    replay(
+        transaction: CommittedTransaction,
+        afterSeq: number,
+        tableIds: Set<number>,
+    ): {events: LiveEvent[]; failure: PgError | undefined} {
         const events: LiveEvent[] = [];
-        const {tableId} = this.plan.table;
         try {
             const truncateSeq = truncateSeqOf(transaction);
-            if (truncateSeq > afterSeq && transaction.truncated.some((table) => table.tableId === tableId)) {
+            if (truncateSeq > afterSeq && transaction.truncated.some(({tableId}) => tableIds.has(tableId))) {
                 events.push(markEvent('truncate', truncateSeq));
             }
-            for (const {tableId: alteredId, now} of transaction.altered) {
-                if (alteredId === tableId) this.meetAlter(now);
-                // The log before has another set of rows.
-                else if (now?.tableId === tableId) throw replaced(now);
+            for (const {tableId, was, now} of transaction.altered) {
+                if (!tableIds.has(tableId)) continue;
+                if (now === undefined) throw dropped(was ?? this.#table);
+                this.layout(now);
+                tableIds.add(now.tableId);
             }
             for (const change of transaction.changes) {
-                if (change.table.tableId !== tableId || change.owner !== this.plan.owner) continue;
+                if (!tableIds.has(change.table.tableId) || change.owner !== this.plan.owner) continue;
                 if (change.seq <= afterSeq) continue;
                 const event = this.eventOf(change);
                 if (event !== undefined) events.push(event);
@@ -86,36 +111,23 @@ export class SharedQuery {
         }
         return {events, failure: undefined};
     }
-
-    /** @throws PgError when the query cannot go on over the table as it is now. */
-    meetAlter(now: TableDescriptor | undefined): void {
-        if (now !== undefined) {
-            if (now.tableId !== this.plan.table.tableId) throw replaced(now);
-            this.layout(now);
-            return;
-        }
-        const {schema, name} = this.plan.table;
-        throw new PgError('42P01', `relation "${name}" does not exist`, {
-            detail: 'The table of the live query was dropped.',
-            schema,
-            table: name,
-        });
-    }
 }
 
-/** TRUNCATE, or a change of the table that wrote its rows anew. */
-function replaced(table: TableDescriptor): PgError {
-    return new PgError('55000', `the rows of the live query's table "${table.name}" were replaced`, {
-        detail: 'The table was truncated, or altered in a way that wrote its rows anew.',
-        hint: 'Subscribe again, with a snapshot.',
-        schema: table.schema,
-        table: table.name,
+export function sharedKey(tableId: number, plan: LivePlan): string {
+    return `${tableId} ${plan.key}`;
+}
+
+function dropped({schema, name}: TableDescriptor): PgError {
+    return new PgError('42P01', `relation "${name}" does not exist`, {
+        detail: 'The table of the live query was dropped.',
+        schema,
+        table: name,
     });
 }
 
 /**
- * TRUNCATE has no row and so no `_seq` of its own: its mark stands just before the changes that the same transaction
- * made after it, so that resuming at the mark repeats none of them and skips none.
+ * TRUNCATE has no row: its mark stands just before the changes that the same transaction made after it, where the
+ * commit has left a `_seq` free, so that resuming at the mark repeats none of them and skips none.
  */
 export function truncateSeqOf(transaction: CommittedTransaction): number {
     const [first] = transaction.changes;

@@ -221,20 +221,23 @@ export class FakeDatabase implements ChangeFeed, ChangeHistory {
 
     /** One transaction; `truncate` empties the table before the writes. Several writes to one row count as one. */
     commit(writes: readonly Write[], options: {truncate?: boolean; expired?: boolean} = {}): CommittedTransaction {
-        if (options.truncate === true) {
+        const was = this.table;
+        const truncate = options.truncate === true;
+        if (truncate) {
             this.visibleSeq++;
             this.rows.clear();
+            this.table = {...was, tableId: was.tableId + 100, version: was.version + 1};
         }
         const changes = writes.map((write) => this.#apply(write));
         return this.#publish({
             changes,
-            truncated: options.truncate === true ? [this.table] : [],
-            altered: [],
+            truncated: truncate ? [was] : [],
+            altered: truncate ? [{tableId: was.tableId, was, now: this.table}] : [],
             expired: options.expired ?? false,
         });
     }
 
-    /** Rows are laid out anew for the columns of `now`. */
+    /** Rows are laid out anew for the columns of `now`, which may have a new id: a rewrite. */
     alter(now: TableDescriptor | undefined): CommittedTransaction {
         const before = this.table;
         this.visibleSeq++;
@@ -253,7 +256,7 @@ export class FakeDatabase implements ChangeFeed, ChangeHistory {
         return this.#publish({
             changes: [],
             truncated: now === undefined ? [before] : [],
-            altered: [{tableId: before.tableId, now}],
+            altered: [{tableId: before.tableId, was: before, now}],
             expired: false,
         });
     }
@@ -290,6 +293,15 @@ export class FakeDatabase implements ChangeFeed, ChangeHistory {
                 yield transaction;
             }
         })();
+    }
+
+    tableAt(table: TableDescriptor, seq: number): TableDescriptor | undefined {
+        let then: TableDescriptor | undefined = table;
+        for (const {altered} of this.log.filter((transaction) => transaction.seq > seq).toReversed()) {
+            const found = altered.find(({now}) => now?.tableId === then?.tableId);
+            if (found !== undefined) then = found.was;
+        }
+        return then;
     }
 
     #apply(write: Write): RowChange {

@@ -24,12 +24,15 @@ export class SessionEvaluation implements EvaluationContext, DrawnSequences {
     readonly #session: Session;
     readonly #statement: SessionContextState;
     /** Last value of each sequence this session has drawn. */
-    readonly #current = new Map<number, bigint>();
+    readonly #current: Map<number, bigint>;
     #last: {readonly sequenceId: number} | undefined;
 
-    constructor(session: Session, statement: SessionContextState) {
+    /** `previous`: of the same session, whose values it goes on with. */
+    constructor(session: Session, statement: SessionContextState, previous?: SessionEvaluation) {
         this.#session = session;
         this.#statement = statement;
+        this.#current = previous === undefined ? new Map() : previous.#current;
+        this.#last = previous === undefined ? undefined : previous.#last;
     }
 
     get settings(): OutputSettings {

@@ -20,11 +20,18 @@ import type {
     StartupRequest,
 } from '../../wire/handler.ts';
 import type {Database} from '../database.ts';
-import {NO_PARAMETERS, type Parameters, type Plan, type StartedStatement} from '../exec/plan.ts';
+import {
+    NO_PARAMETERS,
+    type Parameters,
+    type Plan,
+    type PullResult,
+    type RowSource,
+    type StartedStatement,
+} from '../exec/plan.ts';
 import type {Statement} from '../exec/planner.ts';
 import {formatOf} from '../exec/row-writer.ts';
 import type {Identity, SavepointState} from './session-types.ts';
-import {SessionContextState} from './statement-context.ts';
+import {type GuardOptions, SessionContextState} from './statement-context.ts';
 import {SessionSettings} from './session-settings.ts';
 import {SessionTransaction} from './session-transaction.ts';
 import {SessionCursors} from './session-cursors.ts';
@@ -73,7 +80,7 @@ export class Session implements SessionHandler {
     stateChangedAtMs = Date.now();
     running = false;
     readonly #portals = new Map<string, Portal>();
-    readonly #context: SessionContextState;
+    #context: SessionContextState;
     readonly #notifications: SessionNotifications;
     /** What is running, should it have to be planned again: a text with literals, a statement, a prepared one. */
     #source: string | Statement | PreparedStatement = '';
@@ -179,11 +186,19 @@ export class Session implements SessionHandler {
             return;
         }
         this.writer.rowDescription(plan.fields ?? [], []);
-        const pulled = started.rows.pull(0, this.writer);
-        if (pulled instanceof Promise) {
-            return this.#guard(pulled).then((result) => this.writer.commandComplete(started.tag(result.rows)));
-        }
+        const {rows} = started;
+        const pulled = rows.pull(0, this.writer);
+        if (pulled instanceof Promise) return this.#finishPull(started, rows, pulled);
         this.writer.commandComplete(started.tag(pulled.rows));
+    }
+
+    async #finishPull(started: StartedStatement, rows: RowSource, pulled: Promise<PullResult>): Promise<void> {
+        try {
+            const result = await this.#guardPull(rows, pulled);
+            this.writer.commandComplete(started.tag(result.rows));
+        } finally {
+            await rows.close();
+        }
     }
 
     // Extended query
@@ -419,7 +434,7 @@ export class Session implements SessionHandler {
         }
         const pulled = started.rows.pull(rowsMax, this.writer);
         if (pulled instanceof Promise) {
-            return this.#guard(pulled).then((result) => this.#pulled(started, result.rows, result.done));
+            return this.#guardPull(started.rows, pulled).then((result) => this.#pulled(started, result.rows, result.done));
         }
         this.#pulled(started, pulled.rows, pulled.done);
     }
@@ -464,25 +479,29 @@ export class Session implements SessionHandler {
         this.#replanned = undefined;
         this.running = true;
         const started = runWithWaits(this, context, plan, parameters);
-        if (started instanceof Promise) {
-            let abandoned = false;
-            // A statement that was cancelled may still come to its rows: what they hold is given back.
-            void started.then(async (late) => abandoned && (await late.rows?.close())).catch(() => undefined);
-            return this.#guard(started).catch((error: unknown) => {
-                abandoned = true;
-                throw error;
-            });
-        }
+        if (started instanceof Promise && !plan.endsTransaction) return this.#guard(started, {late: closeRows});
+        // What has been committed can no longer be cancelled.
         this.running = false;
         return started;
     }
 
     /** Awaits under statement_timeout and cancel. */
-    #guard<T>(work: Promise<T>): Promise<T> {
+    #guard<T>(work: Promise<T>, options?: GuardOptions<T>): Promise<T> {
         this.running = true;
-        return this.#context.guard(work).finally(() => {
+        return this.#context.guard(work, options).finally(() => {
             this.running = false;
         });
+    }
+
+    #guardPull(rows: RowSource, pulled: Promise<PullResult>): Promise<PullResult> {
+        this.#context.onCancel(() => rows.cancel?.());
+        return this.#guard(pulled, {abandons: false});
+    }
+
+    /** A cancelled statement does not end: it goes on without the session, and the session without it. */
+    abandonStatement(error: PgError): void {
+        this.#context.abandon(error);
+        this.#context = new SessionContextState(this, this.#context);
     }
 
     #endImplicit(): Awaitable<void> {
@@ -521,7 +540,9 @@ export class Session implements SessionHandler {
     async close(): Promise<void> {
         if (this.#closed) return;
         this.#closed = true;
-        this.#context.cancel(new PgError('57P01', 'terminating connection', {severity: 'FATAL'}));
+        const gone = new PgError('57P01', 'terminating connection', {severity: 'FATAL'});
+        this.#context.cancel(gone);
+        this.#context.abandon(gone);
         this.closePortals();
         this.transaction.abandon();
         await this.database.sessionClosed(this);
@@ -544,6 +565,11 @@ export class Session implements SessionHandler {
 }
 
 const NO_FORMATS: readonly number[] = [];
+
+function closeRows(started: StartedStatement): void {
+    // A statement that was cancelled may still come to its rows: what they hold is given back.
+    if (started.rows !== null) Promise.resolve(started.rows.close()).catch(() => undefined);
+}
 
 function copyOfBind(message: BindMessage): BindMessage {
     return {

@@ -10,38 +10,47 @@ import type {CatalogView} from '../../catalog/catalog.ts';
 import {parseQualifiedName} from './qualified-name.ts';
 import type {SessionContext} from '../../catalog/twin/session-context.ts';
 import type {OutputSettings} from '../../catalog/types/settings.ts';
-import type {ErrorFields, ResponseWriter} from '../../wire/handler.ts';
+import type {ErrorFields} from '../../wire/handler.ts';
 import type {Database} from '../database.ts';
 import type {DrawnSequences, Identity, StatementContext} from '../exec/statement-context.ts';
 import type {EvaluationContext} from '../sql/compile/evaluation.ts';
 import type {Transaction} from '../txn/transaction.ts';
 import {nowMicros, SessionEvaluation} from './session-evaluation.ts';
+import {StatementWriter} from './statement-writer.ts';
 import type {Session} from './session.ts';
+
+/** What cancelled work has to end by itself. */
+const CANCEL_GRACE_MS = 2_000;
 
 export class SessionContextState implements StatementContext {
     readonly session: Session;
     readonly database: Database;
     readonly processId: number;
-    readonly writer: ResponseWriter;
+    readonly writer: StatementWriter;
     readonly #evaluation: SessionEvaluation;
     statementText = '';
     snapshotSeq = 0;
     /** Microseconds since 2000-01-01 when the statement began. 0 = not asked for yet. */
     statementMicros = 0n;
     #interrupt: (() => void) | undefined;
-    #reject: ((error: PgError) => void) | undefined;
+    /** Of the work that is awaited: it has been asked to end. */
+    #onCancelled: ((error: PgError) => void) | undefined;
     #cancelled: PgError | undefined;
+    /** The session has gone on without the statement. */
+    #abandoned: PgError | undefined;
     #abort: AbortController | undefined;
     #twinContext: SessionContext | undefined;
     #twinContextVersion = -1;
     #twinDdlCount = -1;
 
-    constructor(session: Session) {
+    /** `previous`: the abandoned one that this one replaces. */
+    constructor(session: Session, previous?: SessionContextState) {
         this.session = session;
         this.database = session.database;
         this.processId = session.processId;
-        this.writer = session.writer;
-        this.#evaluation = new SessionEvaluation(session, this);
+        this.writer = new StatementWriter(session.writer, () => this.#cancelled);
+        this.#evaluation = new SessionEvaluation(session, this, previous?.sessionEvaluation);
+        this.statementText = previous?.statementText ?? '';
     }
 
     get catalog(): CatalogView {
@@ -81,6 +90,7 @@ export class SessionContextState implements StatementContext {
     }
 
     get signal(): AbortSignal {
+        if (this.#abandoned !== undefined) return AbortSignal.abort(this.#abandoned);
         return (this.#abort ??= new AbortController()).signal;
     }
 
@@ -107,6 +117,7 @@ export class SessionContextState implements StatementContext {
     }
 
     write(): Transaction {
+        if (this.#abandoned !== undefined) throw this.#abandoned;
         return this.session.transaction.write();
     }
 
@@ -142,6 +153,7 @@ export class SessionContextState implements StatementContext {
     }
 
     notice(fields: ErrorFields): void {
+        if (this.#abandoned !== undefined) return;
         if (this.session.settings.wantsNotice(fields.severity)) this.writer.notice(fields);
     }
 
@@ -155,7 +167,8 @@ export class SessionContextState implements StatementContext {
     }
 
     checkCancelled(): void {
-        if (this.#cancelled !== undefined) throw this.#cancelled;
+        const error = this.#abandoned ?? this.#cancelled;
+        if (error !== undefined) throw error;
     }
 
     cancel(error: PgError): void {
@@ -164,24 +177,48 @@ export class SessionContextState implements StatementContext {
         this.#abort?.abort(error);
         this.#abort = undefined;
         this.session.transaction.current?.cancelWait?.(error);
-        this.#reject?.(error);
+        this.writer.cancelWaits(error);
+        this.#onCancelled?.(error);
     }
 
-    /** Awaits work under statement_timeout and cancel: the client is answered even when the work ends later. */
-    guard<T>(work: Promise<T>): Promise<T> {
+    /** What still runs for this context can no longer write, neither rows nor messages. */
+    abandon(error: PgError): void {
+        this.#abandoned = error;
+        this.writer.end(error);
+    }
+
+    /**
+     * Awaits work under statement_timeout and cancel. Cancelled work is asked to end, and is waited for so that nothing
+     * of it reaches the next statement; work that does not end soon is abandoned, and the client answered.
+     * @param late Gets what the work gave although it was cancelled.
+     */
+    guard<T>(work: Promise<T>, {late, abandons = true}: GuardOptions<T> = {}): Promise<T> {
         const timeoutMs = this.session.settings.milliseconds('statement_timeout');
         return new Promise<T>((resolve, reject) => {
             let timer: NodeJS.Timeout | undefined;
-            const settle = (): void => {
+            let grace: NodeJS.Timeout | undefined;
+            let answered = false;
+            const settle = (): PgError | undefined => {
                 clearTimeout(timer);
-                if (this.#reject === rejectNow) this.#reject = undefined;
+                clearTimeout(grace);
+                if (answered) return this.#abandoned;
+                answered = true;
+                const cancelled = this.#cancelled;
+                // It was for this work: the statement ends with it.
+                this.#cancelled = undefined;
+                this.#onCancelled = undefined;
                 this.#interrupt = undefined;
+                return cancelled;
             };
-            const rejectNow = (error: PgError): void => {
-                settle();
-                reject(error);
+            this.#onCancelled = (error) => {
+                clearTimeout(timer);
+                if (!abandons || grace !== undefined) return;
+                grace = setTimeout(() => {
+                    settle();
+                    this.session.abandonStatement(error);
+                    reject(error);
+                }, CANCEL_GRACE_MS);
             };
-            this.#reject = rejectNow;
             if (timeoutMs > 0) {
                 timer = setTimeout(
                     () => this.cancel(new PgError('57014', 'canceling statement due to statement timeout')),
@@ -190,14 +227,21 @@ export class SessionContextState implements StatementContext {
             }
             work.then(
                 (value) => {
-                    settle();
-                    resolve(value);
+                    const cancelled = settle();
+                    if (cancelled === undefined) resolve(value);
+                    else {
+                        late?.(value);
+                        reject(cancelled);
+                    }
                 },
-                (error: unknown) => {
-                    settle();
-                    reject(this.#cancelled ?? error);
-                },
+                (error: unknown) => reject(settle() ?? error),
             );
         });
     }
+}
+
+export interface GuardOptions<T> {
+    readonly late?: (value: T) => void;
+    /** False for work that ends by itself when it is asked to: it writes to the client, who must not be answered twice. */
+    readonly abandons?: boolean;
 }

@@ -14,6 +14,7 @@ export interface ParsedStatement {
     readonly sql: string;
     /** Offset of `sql` in the whole string, in characters (UTF-16 code units). */
     readonly offset: number;
+    /** Its locations count the bytes of the whole string, not of `sql`. */
     readonly tree: Node;
 }
 

@@ -3,6 +3,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterEach, beforeEach, describe, expect, test} from 'vitest';
 import {isStub, indexRange, rowKey} from '../../storage/hot/keys.ts';
+import {RetryOnReferencePath} from '../exec/vector/failures.ts';
 import {fetchColdRow} from './cold-rows.ts';
 import {makeTable, TiersFixture, type TiersFixtureOptions} from './testing/tiers-fixture.ts';
 
@@ -299,7 +300,13 @@ describe('rows that are written while they are flushed', () => {
         let reads = 0;
         const reader = async (): Promise<void> => {
             while (!stop.signal.aborted) {
-                expect(await db.query(TOTALS)).toEqual(expected);
+                // The disturber may win the race for the mirror: sessions take the reference path then.
+                const rows = await db.query(TOTALS).catch((error: unknown) => {
+                    if (error instanceof RetryOnReferencePath) return undefined;
+                    throw error;
+                });
+                if (rows === undefined) continue;
+                expect(rows).toEqual(expected);
                 reads++;
             }
         };

@@ -176,13 +176,16 @@ export class Committer implements ChangeFeed {
         const updatedNsBefore = this.#updatedNs;
         try {
             const built: BuiltCommit = {heads: [], versions: [], written: [], removed: [], changes: [], dead: []};
+            const emptied = transaction.gone.length > 0;
+            if (emptied) this.#seq++;
             for (const head of transaction.heads) this.#build(head, built);
+            if (transaction.rewritten.length > 0) this.#tellRewritten(transaction, built.changes);
             if (built.changes.length === 0 && !transaction.hasOtherEffects) {
                 this.rollback(transaction);
                 return dependsOnSeq;
             }
             // A commit without row changes still has its own place in the order.
-            if (built.changes.length === 0) this.#seq++;
+            if (built.changes.length === 0 && !emptied) this.#seq++;
             this.#enqueue(transaction, built, expired);
             return this.#seq;
         } catch (error) {
@@ -332,6 +335,18 @@ export class Committer implements ChangeFeed {
         store.tiers.noteReplaced(before);
         if (pending.beforeSegment === 0) return;
         built.dead.push({tiers: store.tiers, segmentId: pending.beforeSegment, rowid: before.rowid, seq: this.#seq});
+    }
+
+    /** Of rows written anew the feed is told what the transaction itself had done to them before. */
+    #tellRewritten(transaction: Transaction, changes: RowChange[]): void {
+        const places = new Map(changes.map(({table, rowid}, i) => [`${table.tableId}/${rowid}`, i]));
+        for (const {table, owner, row} of transaction.rewritten) {
+            const place = places.get(`${table.tableId}/${row.rowid}`);
+            const change = place === undefined ? undefined : changes[place];
+            if (place === undefined || change === undefined) {
+                changes.push({table, owner, rowid: row.rowid, seq: ++this.#seq, before: row, after: null});
+            } else changes[place] = {...change, before: row};
+        }
     }
 
     #buildVersion(head: Head, pending: PendingWrite, replaced: RowVersion | null, built: BuiltCommit): void {

@@ -39,14 +39,27 @@ export interface RowChange {
  * Changes by flush, compaction or moves are not in it: rows do not change by being moved. TTL eviction is: `expired`.
  */
 export interface CommittedTransaction {
-    /** `_seq` of the last change; the transaction's own place in commit order. */
+    /**
+     * `_seq` of the last change; the transaction's own place in commit order. One that emptied tables has another
+     * `_seq` before its first change: the place at which they are empty.
+     */
     readonly seq: number;
     readonly changes: readonly RowChange[];
     /** Tables emptied by TRUNCATE or dropped: every row of them is gone at `seq`, without single changes. */
     readonly truncated: readonly TableDescriptor[];
-    readonly altered: readonly {readonly tableId: number; readonly now: TableDescriptor | undefined}[];
+    readonly altered: readonly AlteredTable[];
     readonly notifications: readonly {readonly channel: string; readonly payload: string; readonly processId: number}[];
     readonly expired: boolean;
+}
+
+/**
+ * A change of a table by DDL: `was` undefined = created, `now` undefined = dropped. TRUNCATE and rewriting give the
+ * table a new id: then `now.tableId` differs from `tableId`, which is that of `was`.
+ */
+export interface AlteredTable {
+    readonly tableId: number;
+    readonly was: TableDescriptor | undefined;
+    readonly now: TableDescriptor | undefined;
 }
 
 export interface ChangeFeed {

@@ -8,6 +8,7 @@
 import assert from 'node:assert/strict';
 import type {TableDescriptor} from '../../catalog/descriptor.ts';
 import type {Head, PendingWrite} from './head.ts';
+import type {AlteredTable, RowVersion} from './row-version.ts';
 import {type Lockable, unlockSince} from './locks.ts';
 import type {UniqueSlot} from './unique-slots.ts';
 import type {TableStore} from './table-store.ts';
@@ -30,6 +31,13 @@ export interface Notification {
     readonly processId: number;
 }
 
+/** `row` is laid out for `table`. */
+export interface RewrittenRow {
+    readonly table: TableDescriptor;
+    readonly owner: number;
+    readonly row: RowVersion;
+}
+
 type UndoEntry =
     | {readonly head: Head; readonly pending: PendingWrite | null}
     | {readonly slot: UniqueSlot; readonly pendingHolder: Buffer | null | undefined};
@@ -50,7 +58,9 @@ export class Transaction {
     dependsOnSeq = 0;
     /** Tables whose rows are all gone with this commit: dropped, truncated or rewritten. */
     readonly gone: TableDescriptor[] = [];
-    readonly altered: {readonly tableId: number; readonly now: TableDescriptor | undefined}[] = [];
+    readonly altered: AlteredTable[] = [];
+    /** Rows that it had updated or deleted before it wrote their table anew, where nothing of them is left. */
+    readonly rewritten: RewrittenRow[] = [];
     readonly notifications: Notification[] = [];
     readonly operations: StoreOperation[] = [];
     /** Many more operations, after those of rows: a flush. Never undone by a mark. */
@@ -105,6 +115,7 @@ export class Transaction {
             onVisible: this.onVisible.length,
             gone: this.gone.length,
             altered: this.altered.length,
+            rewritten: this.rewritten.length,
         };
     }
 
@@ -121,6 +132,7 @@ export class Transaction {
         this.onVisible.length = mark.onVisible;
         this.gone.length = mark.gone;
         this.altered.length = mark.altered;
+        this.rewritten.length = mark.rewritten;
     }
 
     /** As `rollbackTo`, and gives back the locks taken since: others need not wait for what never happened. */
@@ -140,6 +152,7 @@ export interface TransactionMark {
     readonly onVisible: number;
     readonly gone: number;
     readonly altered: number;
+    readonly rewritten: number;
 }
 
 /** The mark at which a transaction begins. */
@@ -151,4 +164,5 @@ export const BEGINNING: TransactionMark = {
     onVisible: 0,
     gone: 0,
     altered: 0,
+    rewritten: 0,
 };

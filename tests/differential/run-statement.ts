@@ -36,6 +36,11 @@ export function compareAnswers(
     return leftDifference === undefined ? undefined : `afterwards: ${leftDifference}`;
 }
 
+/** The first difference of one statement's answers, in words, or undefined. */
+export function compareStatement(sql: string, actual: Outcome, expected: Outcome): string | undefined {
+    return compareOutcomes(actual, expected, {ordered: isOrdered(sql), approximate: false});
+}
+
 function optionsFor(sql: string, {approximate}: CorpusStatement): CompareOptions {
     return {ordered: isOrdered(sql), approximate};
 }

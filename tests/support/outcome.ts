@@ -30,7 +30,7 @@ export interface Outcome {
     readonly tag: string | undefined;
     readonly sqlstate: string | undefined;
     readonly message: string | undefined;
-    readonly hint: string | undefined;
+    readonly hint?: string | undefined;
 }
 
 /** Anything that can answer a statement. */

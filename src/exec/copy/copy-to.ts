@@ -53,6 +53,7 @@ async function copyRows(
     try {
         const lines = new RowTextWriter(writer, (row) => writer.copyData(Buffer.from(printer.line(row))));
         const pulled = await rows.pull(0, lines);
+        context.checkCancelled();
         writer.copyDone();
         return pulled.rows;
     } finally {

@@ -47,6 +47,9 @@ export async function insertWrites(
     const {writes} = context.database;
     const carried: {readonly head: Head; readonly row: RowVersion}[] = [];
     for (const {head, pending} of ownWrites(context, before)) {
+        if (pending.before !== null) {
+            transaction.rewritten.push({table: before.table, owner: head.owner, row: pending.before});
+        }
         if (pending.values !== null) {
             const version = pendingVersion(head.owner, pending.rowid, pending.values);
             carried.push({head, row: {...version, values: await convert(version)}});

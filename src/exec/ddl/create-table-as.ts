@@ -3,6 +3,7 @@
  *
  * What must stay true: names and types of the columns are PostgreSQL's; both parts are in one transaction.
  */
+import assert from 'node:assert/strict';
 import {type AstFields, asFields, isTrue, nodesOf, relationOf, textOf, unwrap} from '../../../catalog/ddl/ast.ts';
 import {planDdl} from '../../../catalog/ddl/plan.ts';
 import {checkCreateTable} from '../../../catalog/ddl/refusals.ts';
@@ -49,8 +50,10 @@ export function intoClauseOf(tree: unknown): AstFields | undefined {
 
 export function readCreateTableAs(statement: Parsed): CreateTableAs {
     const text = new StatementText(statement.sql);
-    const {kind, fields} = unwrap(statement.tree);
-    const into = kind === 'CreateTableAsStmt' ? asFields(fields['into']) : (intoClauseOf(statement.tree) ?? {});
+    // Of several statements in a string, trees count from the beginning of the string.
+    const {tree} = parsed(statement.sql);
+    const {kind, fields} = unwrap(tree);
+    const into = kind === 'CreateTableAsStmt' ? asFields(fields['into']) : (intoClauseOf(tree) ?? {});
     checkCreateTable(text, {relation: into['rel']});
     if (textOf(into, 'onCommit') !== 'ONCOMMIT_NOOP') throw notSupported('ON COMMIT');
     if (unwrap(fields['query']).kind === 'ExecuteStmt') {
@@ -73,7 +76,7 @@ export function readCreateTableAs(statement: Parsed): CreateTableAs {
     const columnNames = nodesOf(into, 'colNames').map((node) => textOf(node.fields, 'sval') ?? '');
     const optionsStart = columnNames.length === 0 ? afterName : text.closing(afterName) + 1;
     let as = optionsStart;
-    while (text.tokenText(as) !== 'as') as = text.tokenText(as) === '(' ? text.closing(as) + 1 : as + 1;
+    while (keywordAt(text, as) !== 'as') as = text.tokenText(as) === '(' ? text.closing(as) + 1 : as + 1;
     return {
         ...common,
         columnNames,
@@ -93,8 +96,14 @@ function lastOfQuery(text: StatementText): number {
 
 function withoutInto(text: StatementText, nameToken: number, afterName: number): string {
     let into = nameToken - 1;
-    while (text.tokenText(into) !== 'into') into--;
+    while (keywordAt(text, into) !== 'into') into--;
     return `${sliceTokens(text, 0, into - 1)} ${sliceTokens(text, afterName, text.tokens.length - 1)}`;
+}
+
+/** A keyword that the parser has seen is there: the search for it ends within the text. */
+function keywordAt(text: StatementText, index: number): string {
+    assert(index >= 0 && index < text.tokens.length, 'the keyword is in the text');
+    return text.tokenText(index);
 }
 
 function sliceTokens(text: StatementText, first: number, last: number): string {

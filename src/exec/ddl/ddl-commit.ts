@@ -24,6 +24,7 @@ import {Sequences} from '../../txn/sequences.ts';
 import {sameLayout} from '../../txn/table-store.ts';
 import type {StoreOperation, Transaction} from '../../txn/transaction.ts';
 import type {Ranges} from './range-collector.ts';
+import {placesOf, relayValues} from './row-scan.ts';
 
 export interface CommitServices {
     readonly database: Database;
@@ -129,7 +130,7 @@ function record(
         }
     }
     const replacements = replacementsOf(changes);
-    noteForFeed(transaction, final, replacements, known);
+    noteForFeed(transaction, final, replacements);
     for (const {key, value} of recordsOfChange(final, catalog.ddlSeq)) {
         transaction.operations.push({
             key: catalogKey('other', key),
@@ -149,6 +150,7 @@ function record(
         for (const table of gone) database.forgetTable(table.tableId);
         publishSequences(database, final);
         if (final.types.length > 0) database.live.typesChanged();
+        endLiveQueriesOf(database, final);
         services.collect(rangesLeft(catalog, changes));
     });
     const replaced = [...published.map(([, after]) => after), ...gone].map((table) => stores.shared(table.tableId));
@@ -156,6 +158,15 @@ function record(
     // The locks are given back already: whoever waited for them plans again, on the catalog as it is at `seq`.
     for (const store of replaced) if (store !== undefined) store.retired = true;
     return seq;
+}
+
+/** Roles that are gone or may no longer log in see nothing more. */
+function endLiveQueriesOf(database: Database, final: CatalogChange): void {
+    for (const {before, after} of final.roles) {
+        if (before === undefined || (after !== undefined && (after.login || !before.login))) continue;
+        const reason = after === undefined ? 'was dropped' : 'is not permitted to log in any more';
+        database.live.endOfRole(before.roleId, before.name, reason);
+    }
 }
 
 /** A table that the statements did not lock may change in names only. */
@@ -185,20 +196,43 @@ function noteForFeed(
     transaction: Transaction,
     final: CatalogChange,
     replacements: ReadonlyMap<number, number>,
-    known: CatalogView,
 ): void {
+    const created = new Map<number, TableDescriptor>();
+    for (const {before, after} of final.tables) {
+        if (after !== undefined && before?.tableId !== after.tableId) created.set(after.tableId, after);
+    }
+    const heirOf = (table: TableDescriptor): TableDescriptor | undefined =>
+        created.get(lastOf(replacements, table.tableId));
     for (const {before, after} of final.tables) {
         if (before === undefined) continue;
-        if (after !== undefined) {
-            transaction.altered.push({tableId: before.tableId, now: after});
-            continue;
-        }
-        let id = before.tableId;
-        for (let next = replacements.get(id); next !== undefined; next = replacements.get(id)) id = next;
-        const now = id === before.tableId ? undefined : known.tableById(id);
-        const finalNow = now === undefined ? undefined : final.tables.find((each) => each.after?.tableId === id)?.after;
-        transaction.altered.push({tableId: before.tableId, now: finalNow});
+        const now = after ?? heirOf(before);
+        if (now !== undefined) created.delete(now.tableId);
+        transaction.altered.push({tableId: before.tableId, was: before, now});
     }
+    for (const now of created.values()) transaction.altered.push({tableId: now.tableId, was: undefined, now});
+    noteRewritten(transaction, replacements);
+}
+
+/** What the transaction did to rows before it wrote them anew, laid out for the table as it is committed. */
+function noteRewritten(transaction: Transaction, replacements: ReadonlyMap<number, number>): void {
+    if (transaction.rewritten.length === 0) return;
+    const emptied = new Set(transaction.gone.map(({tableId}) => lastOf(replacements, tableId)));
+    const tables = new Map(transaction.altered.map(({now}) => [now?.tableId, now]));
+    const rows = transaction.rewritten.splice(0);
+    for (const {table, owner, row} of rows) {
+        const id = lastOf(replacements, table.tableId);
+        const now = tables.get(id);
+        // Dropped, or emptied: that all rows are gone is told once.
+        if (now === undefined || emptied.has(id)) continue;
+        const values = relayValues(row.values, placesOf(table, now), now);
+        transaction.rewritten.push({table: now, owner, row: {...row, values}});
+    }
+}
+
+function lastOf(replacements: ReadonlyMap<number, number>, tableId: number): number {
+    let id = tableId;
+    for (let next = replacements.get(id); next !== undefined; next = replacements.get(id)) id = next;
+    return id;
 }
 
 function sequenceOperations(database: Database, final: CatalogChange): StoreOperation[] {

@@ -30,6 +30,7 @@ export async function truncateTables(
     }));
     const sequences = restartIdentity ? current.flatMap((table) => ownedSequences(table, context)) : [];
     const {twinContext} = context;
+    const committed = current.map((table) => committedVersion(table, context));
     context.write();
     context.session.transaction.addDdl({
         change: {
@@ -48,10 +49,22 @@ export async function truncateTables(
     for (const {before, after} of differences) {
         database.stores.addTentative(after, context.catalog.types);
         dropWrites(context, database.store(before));
-        // Readers and live queries are told that all rows are gone; rows made and removed in one transaction nobody saw.
-        if (database.catalog.tableById(before.tableId) !== undefined) write.gone.push(before);
+    }
+    // Readers and live queries are told that all rows are gone; rows made and removed in one transaction nobody saw.
+    for (const table of committed) {
+        if (table !== undefined && !write.gone.some(({tableId}) => tableId === table.tableId)) write.gone.push(table);
     }
     for (const {sequenceId, start} of sequences) database.sequences.restart(sequenceId, start);
+}
+
+/** The table as everybody else sees it; the transaction itself may have given it another set of rows before. */
+function committedVersion(table: TableDescriptor, {session, database}: StatementContext): TableDescriptor | undefined {
+    let {tableId} = table;
+    for (const {change} of session.transaction.ddl.toReversed()) {
+        const difference = change.tables.find(({after}) => after?.tableId === tableId);
+        if (difference?.before !== undefined) ({tableId} = difference.before);
+    }
+    return database.catalog.tableById(tableId);
 }
 
 function present(table: TableDescriptor, context: StatementContext): TableDescriptor {

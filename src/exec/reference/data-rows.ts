@@ -33,6 +33,10 @@ export class RawRows implements RowSource {
         return this.#result(start, rowsMax);
     }
 
+    cancel(): void {
+        this.#next = this.#rows.length;
+    }
+
     close(): void {
         this.#next = this.#rows.length;
     }

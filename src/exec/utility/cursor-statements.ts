@@ -163,6 +163,10 @@ class CursorRows implements RowSource {
         return {rows, done: rowsMax === 0 || rows < rowsMax};
     }
 
+    cancel(): void {
+        this.#cursor.rows.cancel?.();
+    }
+
     close(): void {
         this.#left = 0;
     }

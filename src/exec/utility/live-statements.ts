@@ -13,6 +13,7 @@ import {explainLivePlan} from '../../live/explain-live.ts';
 import type {LiveBatch} from '../../live/live-event.ts';
 import {LiveQueue} from '../../live/live-queue.ts';
 import type {LivePlan} from '../../live/live-plan.ts';
+import type {LiveQueryText} from '../../live/live-service.ts';
 import type {OwnStatement, Subscribe} from '../../sql/own-statements/own-statement.ts';
 import type {Plan, PullResult, RowSource, StartedStatement} from '../plan.ts';
 import type {Planner} from '../planner.ts';
@@ -23,13 +24,9 @@ type Own<K extends OwnStatement['kind']> = Extract<OwnStatement, {kind: K}>;
 
 /** Compiled for the session that asks; errors in the query carry their place in the whole statement. */
 async function livePlan(subscribe: Subscribe, context: StatementContext, planner: Planner): Promise<LivePlan> {
-    const {text, offset} = subscribe.query;
+    const {offset} = subscribe.query;
     try {
-        const [query, second] = planner.split(text);
-        if (query === undefined || second !== undefined || query.kind !== 'parsed') {
-            throw new PgError('42601', 'a live query is one SELECT');
-        }
-        return await context.database.live.plan({text, tree: query.tree}, context);
+        return await context.database.live.plan(parsedQuery(subscribe, planner), context);
     } catch (error) {
         if (!(error instanceof PgError) || error.position === undefined) throw error;
         const {severity, code, message, detail, hint} = error;
@@ -38,15 +35,23 @@ async function livePlan(subscribe: Subscribe, context: StatementContext, planner
     }
 }
 
+function parsedQuery({query: {text}}: Subscribe, planner: Planner): LiveQueryText {
+    const [query, second] = planner.split(text);
+    if (query === undefined || second !== undefined || query.kind !== 'parsed') {
+        throw new PgError('42601', 'a live query is one SELECT');
+    }
+    return {text, tree: query.tree};
+}
+
 export async function planLiveListen(own: Own<'listen'>, context: StatementContext, planner: Planner): Promise<Plan> {
     const subscribe: Subscribe = {query: {text: own.channel, offset: 'LISTEN "'.length}, options: {snapshot: false}};
     await livePlan(subscribe, context, planner);
     return commandPlan(context, async (executing) => {
         const {session, database} = executing;
         const plan = await livePlan(subscribe, executing, planner);
-        const listen = database.live.listener(own.channel, plan, executing);
+        const listen = database.live.listener(parsedQuery(subscribe, planner), executing);
         // Outside of a block the error of an opening is the statement's; at a commit it comes as an event.
-        if (!session.transaction.inBlock && !session.transaction.manyStatements) await listen.now();
+        if (!session.transaction.inBlock && !session.transaction.manyStatements) await listen.now(plan);
         else session.transaction.onCommit(() => listen.soon());
         return 'LISTEN';
     });
@@ -137,7 +142,6 @@ class EventRows implements RowSource {
     }
 
     async pull(rowsMax: number, writer: ResponseWriter): Promise<PullResult> {
-        this.#context.onCancel(() => this.close());
         let rows = 0;
         while (!this.#closed) {
             rows += this.#write(rowsMax === 0 ? Number.POSITIVE_INFINITY : rowsMax - rows, writer);
@@ -163,6 +167,10 @@ class EventRows implements RowSource {
             writer.endRow();
         }
         return events.length;
+    }
+
+    cancel(): void {
+        this.close();
     }
 
     close(): void {

@@ -30,6 +30,7 @@ export interface SessionControl {
         | 'isReadOnly'
         | 'hasRun'
         | 'addDdl'
+        | 'ddl'
         | 'begin'
         | 'commit'
         | 'rollback'

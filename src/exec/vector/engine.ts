@@ -20,6 +20,9 @@ export interface EngineOptions {
     readonly readersMax: number;
 }
 
+/** Readers of open cursors and suspended portals. */
+const PARKED_READERS_MAX = 1_000;
+
 export const MIRROR_DATABASE = 'mirror';
 
 export class Engine {
@@ -28,9 +31,11 @@ export class Engine {
     /** For the mirror's changes only, one section at a time under the mirror's lock. */
     readonly writer: DuckDBConnection;
     readonly #idle: DuckDBConnection[] = [];
-    readonly #waiting: ((connection: DuckDBConnection) => void)[] = [];
+    readonly #waiting = new Set<() => void>();
     readonly #timeZones = new WeakMap<DuckDBConnection, string>();
+    /** Readers at work. */
     #readers = 0;
+    #parked = 0;
     #closed = false;
 
     private constructor(instance: DuckDBInstance, writer: DuckDBConnection, options: EngineOptions) {
@@ -68,19 +73,58 @@ export class Engine {
         return connection;
     }
 
-    async acquireReader(): Promise<DuckDBConnection> {
-        const idle = this.#idle.pop();
-        if (idle !== undefined) return idle;
-        if (this.#readers < this.#options.readersMax) {
-            this.#readers++;
-            try {
-                return await this.connect();
-            } catch (error) {
-                this.#readers--;
-                throw error;
-            }
+    /** A connection to read with, when fewer than `readersMax` are at work. */
+    async acquireReader(signal?: AbortSignal): Promise<DuckDBConnection> {
+        signal?.throwIfAborted();
+        if (this.#readers < this.#options.readersMax) this.#readers++;
+        else await this.#turn(signal);
+        try {
+            return this.#idle.pop() ?? (await this.connect());
+        } catch (error) {
+            this.#leave();
+            throw error;
         }
-        return await new Promise((resolve) => this.#waiting.push(resolve));
+    }
+
+    /** Resolves when another reader has left its place to this one. */
+    async #turn(signal: AbortSignal | undefined): Promise<void> {
+        const {promise, resolve, reject} = Promise.withResolvers<void>();
+        const onAbort = (): void => {
+            if (this.#waiting.delete(resolve)) reject(signal?.reason);
+        };
+        this.#waiting.add(resolve);
+        signal?.addEventListener('abort', onAbort, {once: true});
+        try {
+            await promise;
+        } finally {
+            signal?.removeEventListener('abort', onAbort);
+        }
+    }
+
+    #leave(): void {
+        const [next] = this.#waiting;
+        if (next === undefined) this.#readers--;
+        else {
+            this.#waiting.delete(next);
+            next();
+        }
+    }
+
+    /**
+     * A reader whose client has stopped in the middle of its rows leaves its place to others, who would wait for that
+     * client. False: too many did; it keeps its place.
+     */
+    park(): boolean {
+        if (this.#parked >= PARKED_READERS_MAX) return false;
+        this.#parked++;
+        this.#leave();
+        return true;
+    }
+
+    /** It goes on, at once: those at work may be more than `readersMax` then. */
+    unpark(): void {
+        this.#parked--;
+        this.#readers++;
     }
 
     /** The session's zone: what DuckDB's ICU functions on timestamptz go by. A setting is not undone by ROLLBACK. */
@@ -91,13 +135,9 @@ export class Engine {
     }
 
     releaseReader(connection: DuckDBConnection): void {
-        if (this.#closed) {
-            connection.closeSync();
-            return;
-        }
-        const waiting = this.#waiting.shift();
-        if (waiting === undefined) this.#idle.push(connection);
-        else waiting(connection);
+        this.#leave();
+        if (this.#closed || this.#idle.length >= this.#options.readersMax) connection.closeSync();
+        else this.#idle.push(connection);
     }
 
     close(): void {

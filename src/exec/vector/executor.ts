@@ -64,8 +64,12 @@ export class VectorExecutor {
      * A snapshot of these tables. `pin` is called under the lock, synchronously, and perhaps more than once: what it reads
      * of the visible sequence and the manifests belongs together.
      */
-    async snapshot(tables: readonly TableDescriptor[], pin: () => Pinned): Promise<VectorSnapshot> {
-        const connection = await this.engine.acquireReader();
+    async snapshot(
+        tables: readonly TableDescriptor[],
+        pin: () => Pinned,
+        signal?: AbortSignal,
+    ): Promise<VectorSnapshot> {
+        const connection = await this.engine.acquireReader(signal);
         try {
             // Before the lock: building a mirror takes as long as the table is large.
             await this.mirror.prepare(tables);
@@ -148,6 +152,7 @@ export class VectorSnapshot {
     #temporaries = 0;
     #canceled = false;
     #closed = false;
+    #parked = false;
     readonly #whenClosed = Promise.withResolvers<void>();
 
     /** Made by `VectorExecutor.snapshot`. */
@@ -176,7 +181,12 @@ export class VectorSnapshot {
             this.#throwIfCanceled();
             const result = await this.#connection.stream(sql);
             return new VectorResult(
-                async () => await result.fetchChunk(),
+                async () => {
+                    const chunk = await result.fetchChunk();
+                    // An interrupted stream may end as if it were complete.
+                    this.#throwIfCanceled();
+                    return chunk;
+                },
                 (error) => failureOf(error, this.#canceled),
             );
         } catch (error) {
@@ -188,6 +198,17 @@ export class VectorSnapshot {
         return this.#whenClosed.promise;
     }
 
+    /** Its client may be long in asking for more rows. */
+    park(): void {
+        if (!this.#parked && !this.#closed) this.#parked = this.#executor.engine.park();
+    }
+
+    unpark(): void {
+        if (!this.#parked) return;
+        this.#parked = false;
+        this.#executor.engine.unpark();
+    }
+
     /** Stops the running statement, which then fails with 57014. */
     cancel(): void {
         this.#canceled = true;
@@ -197,6 +218,7 @@ export class VectorSnapshot {
     async close(): Promise<void> {
         if (this.#closed) return;
         this.#closed = true;
+        this.unpark();
         await this.#connection.run('ROLLBACK').catch(() => undefined);
         this.#executor.forget(this);
         this.#whenClosed.resolve();
