@@ -28,6 +28,8 @@ export interface SequenceDescriptor {
     readonly ownedBy: {readonly schema: string; readonly table: string; readonly attnum: number} | undefined;
     /** pg_depend.deptype 'i': behind an identity column. */
     readonly identity: boolean;
+    /** pg_class.relacl; undefined = the owner's own rights. */
+    readonly acl: readonly string[] | undefined;
 }
 
 export interface ViewColumn {

@@ -230,10 +230,11 @@ export class Database {
         context: StatementContext,
         table: TableDescriptor,
         predicates: readonly PruningPredicate[] = [],
+        withExpired = false,
     ): TableInput {
         // The rows of a table that DDL has replaced meanwhile are not to be trusted.
         if (this.store(table).retired) throw new StalePlan();
-        return tableInput(this, context, table, predicates);
+        return tableInput(this, context, table, predicates, withExpired);
     }
 
     /** The vectorised engine, started when first needed. */
@@ -280,6 +281,7 @@ export class Database {
         await this.jobs.stop();
         this.live.close();
         await this.ddl.close();
+        this.sequences.settle();
         await this.committer.drain();
         await this.twin.close();
         if (this.#vector !== undefined) (await this.#vector).close();

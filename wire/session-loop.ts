@@ -297,7 +297,7 @@ export class SessionLoop {
         if (kind === PORTAL) {
             return this.#handler.describePortal(name);
         }
-        throw protocolViolation(`invalid DESCRIBE message subtype ${kind}`);
+        throw new ProtocolError('ERROR', '08P01', `invalid DESCRIBE message subtype ${kind}`);
     }
 
     #close(): Awaitable<void> {
@@ -310,7 +310,7 @@ export class SessionLoop {
         if (kind === PORTAL) {
             return this.#handler.closePortal(name);
         }
-        throw protocolViolation(`invalid CLOSE message subtype ${kind}`);
+        throw new ProtocolError('ERROR', '08P01', `invalid CLOSE message subtype ${kind}`);
     }
 
     /** Sends the error and rolls back; goes on when the handler has. */
@@ -426,6 +426,12 @@ export class SessionLoop {
             queue.fail(connectionLost());
         } else {
             this.#copyIn = queue;
+            // A client that did not wait for the answer has sent data already, and nothing more comes to wake us.
+            queueMicrotask(() => {
+                if (!this.#lost && this.#copyIn === queue) {
+                    this.pump();
+                }
+            });
         }
         return queue;
     }

@@ -170,6 +170,7 @@ export interface SequenceJson {
         readonly attnum: number;
         readonly identity: boolean;
     } | null;
+    readonly acl: readonly string[] | null;
 }
 
 export function sequencesSql(oids: readonly number[]): string {
@@ -177,7 +178,7 @@ export function sequencesSql(oids: readonly number[]): string {
 SELECT json_build_object('oid', c.oid::bigint, 'schema', n.nspname, 'name', c.relname,
   'owner', pg_get_userbyid(c.relowner), 'type', s.seqtypid::bigint, 'start', s.seqstart::text,
   'increment', s.seqincrement::text, 'min', s.seqmin::text, 'max', s.seqmax::text, 'cache', s.seqcache::text,
-  'cycle', s.seqcycle,
+  'cycle', s.seqcycle, 'acl', c.relacl::text[],
   'ownedBy', (SELECT json_build_object('schema', tn.nspname, 'table', t.relname, 'attnum', p.refobjsubid,
       'identity', p.deptype = 'i')
     FROM pg_depend p JOIN pg_class t ON t.oid = p.refobjid JOIN pg_namespace tn ON tn.oid = t.relnamespace

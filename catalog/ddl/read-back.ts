@@ -239,6 +239,7 @@ export async function readSequences(
                     ? undefined
                     : {schema: json.ownedBy.schema, table: json.ownedBy.table, attnum: json.ownedBy.attnum},
             identity: json.ownedBy?.identity ?? false,
+            acl: json.acl ?? undefined,
         };
     });
 }

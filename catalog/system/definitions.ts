@@ -152,6 +152,32 @@ export const SYSTEM_RELATIONS: readonly SystemRelation[] = [
     },
     {
         schema: 'pg_catalog',
+        name: 'pg_prepared_statements',
+        columns: {
+            name: 'text',
+            statement: 'text',
+            prepare_time: 'timestamptz',
+            parameter_types: 'regtype[]',
+            result_types: 'regtype[]',
+            from_sql: 'bool',
+            generic_plans: 'int8',
+            custom_plans: 'int8',
+        },
+    },
+    {
+        schema: 'pg_catalog',
+        name: 'pg_cursors',
+        columns: {
+            name: 'text',
+            statement: 'text',
+            is_holdable: 'bool',
+            is_binary: 'bool',
+            is_scrollable: 'bool',
+            creation_time: 'timestamptz',
+        },
+    },
+    {
+        schema: 'pg_catalog',
         name: 'pg_locks',
         columns: {
             locktype: 'text',

@@ -28,6 +28,7 @@ import type {Node} from '../sql/nodes.ts';
 import type {Datum} from '../../catalog/types/datum.ts';
 import type {Parameters, Plan} from './plan.ts';
 import {planPointSelect} from './point/select.ts';
+import {type CheckedPlan, withPrivileges} from './privileges.ts';
 import {planReference} from './reference/plan.ts';
 import type {StatementContext} from './statement-context.ts';
 import {planUtility} from './utility/plan-utility.ts';
@@ -48,6 +49,9 @@ export type Statement =
 const PLANS_MAX = 10_000;
 /** Longer texts are planned each time. */
 const CACHED_TEXT_CHARACTERS_MAX = 16_384;
+
+/** Planning is done anew when DDL came in between; a plan older than the catalog is planned again when it is run. */
+const PLAN_ATTEMPTS_MAX = 10;
 
 const NO_TYPES: readonly number[] = [];
 const OPTIMIZABLE = new Set(['SelectStmt', 'InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt']);
@@ -87,6 +91,11 @@ export class Planner {
         }));
     }
 
+    /** Whether what was planned then says what it says now: names, rights and rows go by this. */
+    planningKey(context: StatementContext): string {
+        return cacheKey('', NO_TYPES, context);
+    }
+
     isFresh(plan: Plan, context: StatementContext): boolean {
         return plan.catalogVersion === context.catalog.version;
     }
@@ -120,6 +129,8 @@ export class Planner {
         context: StatementContext,
     ): Plan | undefined {
         const key = cacheKey(normal.template, NO_TYPES, context);
+        // Privileges are asked of the twin, which takes a promise: the first statement of its kind goes the long way.
+        if (!context.identity.superuser && this.#grantedTemplates.get(key) !== context.catalog.version) return undefined;
         if (this.#refusedTemplates.get(key) === context.catalog.version) return undefined;
         let plan: Plan | undefined;
         try {
@@ -148,6 +159,15 @@ export class Planner {
     }
 
     readonly #refusedTemplates = new Map<string, number>();
+    /** Templates that the role may run at this catalog version. */
+    readonly #grantedTemplates = new Map<string, number>();
+
+    #grantTemplate(sql: string, context: StatementContext): void {
+        const normal = normalise(sql);
+        if (normal === undefined) return;
+        if (this.#grantedTemplates.size >= PLANS_MAX) this.#grantedTemplates.clear();
+        this.#grantedTemplates.set(cacheKey(normal.template, NO_TYPES, context), context.catalog.version);
+    }
 
     /** Plans one statement. `parameterTypes`: as given in Parse, 0 or missing = to be inferred. */
     async plan(statement: Statement, parameterTypes: readonly number[], context: StatementContext): Promise<Plan> {
@@ -177,11 +197,43 @@ export class Planner {
         if (system !== undefined) return system;
         // SELECT … INTO
         if (this.#database.ddl.createsTableFromQuery(statement)) return await this.#database.ddl.plan(statement, context);
-        return await this.planQuery(statement, parameterTypes, context);
+        const {plan, granted} = await this.#planChecked(statement, parameterTypes, context);
+        if (granted && !context.identity.superuser) this.#grantTemplate(statement.sql, context);
+        return plan;
     }
 
     /** SELECT, INSERT, UPDATE, DELETE: also for EXPLAIN, COPY (query), CREATE TABLE AS. */
     async planQuery(
+        statement: Extract<Statement, {kind: 'parsed'}>,
+        parameterTypes: readonly number[],
+        context: StatementContext,
+    ): Promise<Plan> {
+        return (await this.#planChecked(statement, parameterTypes, context)).plan;
+    }
+
+    async #planChecked(
+        statement: Extract<Statement, {kind: 'parsed'}>,
+        parameterTypes: readonly number[],
+        context: StatementContext,
+    ): Promise<CheckedPlan> {
+        return await withPrivileges(await this.#planAnyPath(statement, parameterTypes, context), statement, context);
+    }
+
+    async #planAnyPath(
+        statement: Extract<Statement, {kind: 'parsed'}>,
+        parameterTypes: readonly number[],
+        context: StatementContext,
+    ): Promise<Plan> {
+        for (let attempt = 1; ; attempt++) {
+            const {version} = context.catalog;
+            const plan = await this.#planQueryOnce(statement, parameterTypes, context);
+            // The catalog may have changed while the twin was asked: what was bound before then is bound to what is gone.
+            if (context.catalog.version === version) return plan;
+            if (attempt === PLAN_ATTEMPTS_MAX) return {...plan, catalogVersion: version};
+        }
+    }
+
+    async #planQueryOnce(
         statement: Extract<Statement, {kind: 'parsed'}>,
         parameterTypes: readonly number[],
         context: StatementContext,

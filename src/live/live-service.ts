@@ -8,6 +8,7 @@
  */
 import {PgError} from '../../catalog/errors.ts';
 import type {Database} from '../database.ts';
+import {requirePrivileges} from '../exec/privileges.ts';
 import type {StatementContext} from '../exec/statement-context.ts';
 import {Unsupported} from '../sql/bound.ts';
 import type {SubscribeOptions} from '../sql/own-statements/own-statement.ts';
@@ -71,6 +72,7 @@ export class LiveService {
                 cause: error,
             });
         }
+        await requirePrivileges(text, context);
         const {statement, parameterTypes} = bound;
         if (statement.kind !== 'select' || bound.rowLock !== null || parameterTypes.length > 0) {
             throw new PgError('0A000', 'this query cannot be kept live', {

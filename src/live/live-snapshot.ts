@@ -3,7 +3,8 @@
  *
  * What must stay true: the sequence and the rows belong together exactly. A table without segments is read from the hot
  * store, whose scan fixes its sequence in the same synchronous step as the look at the segments; one with segments goes
- * through a snapshot of the vectorised executor, which pins sequence and manifest together. When the table gets another
+ * through a snapshot of the vectorised executor, which pins sequence and manifest together. Rows that have expired and
+ * are not removed yet are in it, because their delete is still to come. When the table gets another
  * set of rows (TRUNCATE, a rewrite) before its old ones are pinned, the new ones are read.
  */
 import type {TableDescriptor} from '../../catalog/descriptor.ts';
@@ -12,7 +13,6 @@ import {OID} from '../../catalog/types/oids.ts';
 import type {Datum} from '../../catalog/types/datum.ts';
 import type {Database} from '../database.ts';
 import type {StatementContext} from '../exec/statement-context.ts';
-import {expiryCutoffNs} from '../exec/point/read.ts';
 import {chunkDatums} from '../exec/vector/results.ts';
 import {RetryOnReferencePath} from '../exec/vector/failures.ts';
 import {print} from '../exec/vector-plan.ts';
@@ -63,7 +63,6 @@ async function throughScan(
     plan: LivePlan,
     table: TableDescriptor,
 ): Promise<LiveSnapshot | undefined> {
-    const cutoff = expiryCutoffNs(database.store(table));
     const {seq, batches} = database.hotRows.scan(table);
     const iterator = batches[Symbol.asyncIterator]();
     // With the first batch the store's own snapshot is open: what is removed from then on is still read.
@@ -76,8 +75,7 @@ async function throughScan(
         try {
             for (; next.done !== true; next = await iterator.next()) {
                 for (const row of next.value) {
-                    if (row.owner !== plan.owner || row.deleted) continue;
-                    if (cutoff === undefined || row.updatedNs >= cutoff) yield row;
+                    if (row.owner === plan.owner && !row.deleted) yield row;
                 }
             }
         } finally {
@@ -98,7 +96,7 @@ async function throughVector(
     const snapshot = await executor.snapshot([table], () => {
         seq = database.committer.visibleSeq;
         // Committed rows alone: what the session's own transaction has written is not for the subscription yet.
-        const input = {...database.tableInput(context, table), overlay: undefined};
+        const input = {...database.tableInput(context, table, [], true), overlay: undefined};
         return {seq, inputs: new Map([[table.tableId, input]])};
     });
     try {

@@ -6,6 +6,7 @@ import type {OutputSettings} from '../../catalog/types/settings.ts';
 import {decodeUtf8} from '../../wire/text.ts';
 
 const INT4 = 23;
+const MALFORMED = 'incorrect binary data format in bind parameter';
 const DIGITS_MAX = 9;
 
 export function readParameter(
@@ -28,8 +29,9 @@ export function readParameter(
     try {
         return type.receive(buffer, offset, length);
     } catch (error) {
-        if (error instanceof RangeError) {
-            throw new PgError('22P03', `incorrect binary data format in bind parameter ${index + 1}`, {cause: error});
+        const malformed = error instanceof PgError && error.message === MALFORMED;
+        if (malformed || error instanceof RangeError) {
+            throw new PgError('22P03', `${MALFORMED} ${index + 1}`, {cause: error});
         }
         throw error;
     }

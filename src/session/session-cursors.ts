@@ -1,27 +1,14 @@
 /**
- * The cursors of one session that SQL declared: forward only, without HOLD, so they die with their transaction.
+ * The cursors of one session that SQL declared.
  *
- * What must stay true: a closed cursor has closed its rows; at most `CURSORS_MAX` are open.
+ * What must stay true: a closed cursor has closed its rows; at most `CURSORS_MAX` are open. A cursor dies with its
+ * transaction, or with the rolled back savepoint it was declared after, unless it was declared WITH HOLD and its
+ * transaction has committed.
  */
 import {PgError} from '../../catalog/errors.ts';
-import type {Plan, RowSource} from '../exec/plan.ts';
+import type {Cursor} from './cursor.ts';
 
 const CURSORS_MAX = 10_000;
-
-export class Cursor {
-    readonly name: string;
-    readonly plan: Plan;
-    readonly rows: RowSource;
-    /** Rows that have gone by. */
-    position = 0;
-    done = false;
-
-    constructor(name: string, plan: Plan, rows: RowSource) {
-        this.name = name;
-        this.plan = plan;
-        this.rows = rows;
-    }
-}
 
 export class SessionCursors {
     readonly #cursors = new Map<string, Cursor>();
@@ -47,19 +34,40 @@ export class SessionCursors {
     async close(name: string): Promise<void> {
         const cursor = this.require(name);
         this.#cursors.delete(name);
-        await cursor.rows.close();
+        await cursor.close();
     }
 
     get size(): number {
         return this.#cursors.size;
     }
 
+    list(): Iterable<Cursor> {
+        return this.#cursors.values();
+    }
+
+    /** A transaction is about to commit: a promise while rows of WITH HOLD cursors are read. */
+    hold(): Promise<void> | undefined {
+        if (this.#cursors.size === 0) return undefined;
+        const toHold = [...this.#cursors.values()].filter((cursor) => cursor.withHold && !cursor.held);
+        return toHold.length === 0 ? undefined : holdAll(toHold);
+    }
+
+    /** Every cursor of the transaction in progress; with `after` only those declared after that point of it. */
+    closeOfTransaction(failed: (error: unknown) => void, after = 0): void {
+        for (const [name, cursor] of this.#cursors) {
+            if (cursor.held || cursor.serial <= after) continue;
+            this.#cursors.delete(name);
+            cursor.close().catch(failed);
+        }
+    }
+
     /** Every cursor; failures to close one go to `failed`. */
     closeAll(failed: (error: unknown) => void): void {
-        for (const {rows} of this.#cursors.values()) {
-            const closed = rows.close();
-            if (closed instanceof Promise) closed.catch(failed);
-        }
+        for (const cursor of this.#cursors.values()) cursor.close().catch(failed);
         this.#cursors.clear();
     }
+}
+
+async function holdAll(cursors: readonly Cursor[]): Promise<void> {
+    for (const cursor of cursors) await cursor.hold();
 }

@@ -4,6 +4,8 @@
  * What must stay true: now() is fixed when first asked for within a transaction, at the earlier of that and the
  * statement's time; nextval is never rolled back.
  */
+import {isGranted, type SequencePrivilege} from '../../catalog/acl.ts';
+import type {SequenceDescriptor} from '../../catalog/catalog-change.ts';
 import {PgError} from '../../catalog/errors.ts';
 import type {OutputSettings} from '../../catalog/types/settings.ts';
 import type {DrawnSequences} from '../exec/statement-context.ts';
@@ -80,6 +82,8 @@ export class SessionEvaluation implements EvaluationContext, DrawnSequences {
     nextval(name: string): bigint {
         if (this.#session.transaction.isReadOnly) throw readOnlyError('nextval()');
         const sequence = this.#statement.sequenceNamed(name);
+        // The numbers of an identity column come with the right to insert.
+        if (!sequence.identity) this.#require(sequence, ['U', 'w']);
         const value = this.#session.database.sequences.next(sequence);
         this.#dependOnLog();
         this.#current.set(sequence.sequenceId, value);
@@ -89,6 +93,7 @@ export class SessionEvaluation implements EvaluationContext, DrawnSequences {
 
     currval(name: string): bigint {
         const sequence = this.#statement.sequenceNamed(name);
+        this.#require(sequence, ['U', 'r']);
         const value = this.#current.get(sequence.sequenceId);
         if (value === undefined) {
             throw new PgError('55000', `currval of sequence "${sequence.name}" is not yet defined in this session`);
@@ -105,12 +110,20 @@ export class SessionEvaluation implements EvaluationContext, DrawnSequences {
     setval(name: string, value: bigint, isCalled: boolean): bigint {
         if (this.#session.transaction.isReadOnly) throw readOnlyError('setval()');
         const sequence = this.#statement.sequenceNamed(name);
+        this.#require(sequence, ['w']);
         this.#session.database.sequences.set(sequence, value, isCalled);
         this.#dependOnLog();
         if (isCalled) {
             this.#current.set(sequence.sequenceId, value);
         }
         return value;
+    }
+
+    /** @throws PgError 42501 when the role has none of these rights. */
+    #require(sequence: SequenceDescriptor, privileges: readonly SequencePrivilege[]): void {
+        const {superuser, user} = this.#session.identity;
+        if (superuser || isGranted(sequence, privileges, user, this.#statement.catalog)) return;
+        throw new PgError('42501', `permission denied for sequence ${sequence.name}`);
     }
 
     /** A number that is told must never come again: the transaction is answered when the log has it. */

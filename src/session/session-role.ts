@@ -14,12 +14,13 @@ export function actingIdentity(
 ): Identity {
     const sessionUser = sessionAuthorization ?? login.sessionUser;
     const user = role ?? sessionUser;
-    if (user === login.user && sessionUser === login.sessionUser) return login;
     const descriptor = catalog.role(user);
+    const same = user === login.user && sessionUser === login.sessionUser;
+    if (same && descriptor?.superuser === login.superuser) return login;
     return {
         sessionUser,
         user,
-        roleId: descriptor?.roleId ?? 0,
+        roleId: descriptor?.roleId ?? (same ? login.roleId : 0),
         superuser: descriptor?.superuser ?? false,
     };
 }

@@ -10,7 +10,7 @@ import type {ResponseWriter, StartupRequest} from '../../wire/handler.ts';
 import type {Database} from '../database.ts';
 import type {Identity} from '../exec/statement-context.ts';
 import {parseSearchPath} from './qualified-name.ts';
-import {parseMilliseconds, SETTING_DEFINITIONS, settingDefinition} from './setting-definitions.ts';
+import {isOtherEncoding, parseMilliseconds, SETTING_DEFINITIONS, settingDefinition} from './setting-definitions.ts';
 
 interface Undo {
     readonly name: string;
@@ -35,6 +35,8 @@ export class SessionSettings {
     /** Told when `role` or `session_authorization` changed, by whatever way. */
     readonly #roleChanged: () => void;
     version = 1;
+    /** About the settings the session began with: told with its first ReadyForQuery. */
+    readonly warnings: string[] = [];
 
     constructor(database: Database, startup: StartupRequest, identity: Identity, roleChanged: () => void) {
         this.#user = identity.user;
@@ -50,14 +52,37 @@ export class SessionSettings {
             data_directory: database.settings.data,
         };
         for (const [name, value] of Object.entries(fixed)) this.#defaults.set(name, value);
+        this.#applyRole(database.catalog.role(identity.sessionUser)?.settings ?? []);
         for (const [name, value] of startupSettings(startup)) {
             const definition = settingDefinition(name);
             if (definition?.readOnly === true) continue;
+            if (definition?.name === 'client_encoding' && isOtherEncoding(value)) {
+                // Console programs ask for the encoding of their terminal: they read the answer, and may go on.
+                this.warnings.push(`client_encoding ${value} is not supported: the server speaks UTF8`);
+                continue;
+            }
             const parsed = definition?.parse?.(value, definition.name) ?? value;
             this.#defaults.set(name.toLowerCase(), parsed);
         }
         const version = this.#defaults.get('tidewire.server_version');
         if (version !== undefined) this.#defaults.set('server_version', version);
+    }
+
+    /** ALTER ROLE … SET: `name=value`. What has become invalid meanwhile does not keep the role out. */
+    #applyRole(settings: readonly string[]): void {
+        for (const setting of settings) {
+            const at = setting.indexOf('=');
+            const definition = settingDefinition(setting.slice(0, at));
+            const value = setting.slice(at + 1);
+            if (definition?.readOnly === true) continue;
+            try {
+                const parsed = definition?.parse?.(value, definition.name) ?? value;
+                this.#defaults.set(setting.slice(0, at).toLowerCase(), parsed);
+            } catch (error) {
+                if (!(error instanceof PgError)) throw error;
+                this.warnings.push(error.message);
+            }
+        }
     }
 
     /** The value, as SHOW prints it; '' for an unknown name. */
@@ -76,7 +101,7 @@ export class SessionSettings {
     }
 
     milliseconds(name: string): number {
-        const value = this.#values.get(name);
+        const value = this.#values.get(name) ?? this.#defaults.get(name);
         return value === undefined || value === '0' ? 0 : parseMilliseconds(value, name);
     }
 
@@ -157,7 +182,7 @@ export class SessionSettings {
     }
 
     get allUsers(): boolean {
-        return this.#values.get('tidewire.all_users') === 'on' && this.get('is_superuser') === 'on';
+        return this.get('tidewire.all_users') === 'on' && this.get('is_superuser') === 'on';
     }
 
     wantsNotice(severity: string): boolean {

@@ -128,7 +128,8 @@ export class SessionTransaction {
             return 'COMMIT';
         };
         // A commit that fails has rolled back, and the block has ended: PostgreSQL leaves the same state.
-        const committed = this.#commitCurrent();
+        const holding = this.#session.cursors.hold();
+        const committed = holding === undefined ? this.#commitCurrent() : holding.then(() => this.#commitCurrent());
         if (!(committed instanceof Promise)) return done();
         return committed.then(done, (error: unknown) => {
             this.#rollbackCurrent();
@@ -167,7 +168,7 @@ export class SessionTransaction {
         // Without a savepoint nothing can be kept: the locks go now, as in PostgreSQL.
         if (savepoint === undefined) this.#rollbackCurrent();
         else this.#rollbackToState(savepoint);
-        this.#session.closePortals();
+        this.#session.closePortals(savepoint?.portalSerial);
     }
 
     savepoint(name: string): void {
@@ -179,6 +180,7 @@ export class SessionTransaction {
             ddlCount: this.ddl.length,
             listenCount: this.#listens.length,
             settings: this.#session.settings.mark(),
+            portalSerial: this.#session.portalSerial,
         });
     }
 
@@ -193,6 +195,7 @@ export class SessionTransaction {
         const savepoint = this.#savepoints[index];
         if (savepoint === undefined) return;
         this.#rollbackToState(savepoint);
+        this.#session.closePortals(savepoint.portalSerial);
         this.#savepoints.length = index + 1;
         this.failed = false;
     }
@@ -224,7 +227,7 @@ export class SessionTransaction {
     }
 
     #requireBlock(command: string): void {
-        if (!this.inBlock && !this.manyStatements) {
+        if (!this.inBlock) {
             throw new PgError('25P01', `${command} can only be used in transaction blocks`);
         }
     }

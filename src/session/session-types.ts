@@ -9,4 +9,6 @@ export interface SavepointState {
     readonly ddlCount: number;
     readonly listenCount: number;
     readonly settings: number;
+    /** Portals up to this one live on when the savepoint is rolled back to. */
+    readonly portalSerial: number;
 }

@@ -42,14 +42,20 @@ import {readParameter} from './parameters.ts';
 
 export interface PreparedStatement {
     readonly sql: string;
+    /** As sent: with PREPARE itself, when that made it. */
+    readonly text: string;
     readonly declaredTypes: readonly number[];
-    /** Planned again when the catalog has changed. null = empty statement. */
+    /** Planned again when the catalog has changed, or the session's role or search_path. null = empty statement. */
     plan: Plan | null;
+    planningKey: string;
+    /** Of the settings when `planningKey` was last looked at. */
+    settingsVersion: number;
     readonly preparedAtMs: number;
     readonly fromSql: boolean;
 }
 
 interface Portal {
+    readonly serial: number;
     readonly statement: PreparedStatement;
     readonly parameters: Parameters;
     started: StartedStatement | null;
@@ -86,6 +92,9 @@ export class Session implements SessionHandler {
     #source: string | Statement | PreparedStatement = '';
     #replanned: Plan | undefined;
     #closed = false;
+    #portalSerial = 0;
+    /** Of the catalog that `identity` goes by. */
+    #identityVersion: number;
 
     constructor(
         database: Database,
@@ -95,6 +104,7 @@ export class Session implements SessionHandler {
         identity: Identity,
     ) {
         this.database = database;
+        this.#identityVersion = database.catalog.version;
         this.startup = startup;
         this.connection = connection;
         this.processId = connection.processId;
@@ -124,6 +134,16 @@ export class Session implements SessionHandler {
         const sessionRole = this.transaction.catalog.role(this.identity.sessionUser);
         const {user, superuser, sessionUser} = this.identity;
         settings.userChanged(user, role === undefined ? (sessionRole?.superuser ?? superuser) : superuser, sessionUser);
+    }
+
+    /** ALTER ROLE … NOSUPERUSER takes effect at once. */
+    #refreshIdentity(): void {
+        const {catalog} = this.transaction;
+        this.#identityVersion = catalog.version;
+        const superuser = catalog.role(this.identity.user)?.superuser ?? false;
+        if (superuser === this.identity.superuser) return;
+        this.identity = {...this.identity, superuser};
+        this.settings.userChanged(this.identity.user, superuser, this.identity.sessionUser);
     }
 
     get context(): SessionContextState {
@@ -160,7 +180,7 @@ export class Session implements SessionHandler {
                 this.transaction.refuseInFailed(statement.endsTransaction);
                 const plan = await this.#guard(this.database.planner.plan(statement, [], this.#context));
                 if (plan.parameterTypes.length > 0) {
-                    throw new PgError('42P02', 'there is no parameter $1');
+                    throw noParameter(statement);
                 }
                 this.#source = statement;
                 await this.#runSimple(plan, NO_PARAMETERS);
@@ -243,20 +263,40 @@ export class Session implements SessionHandler {
         plan: Plan | null,
         fromSql: boolean,
     ): void {
-        this.statements.set(name, {sql, declaredTypes, plan, preparedAtMs: Date.now(), fromSql});
+        this.statements.set(name, {
+            sql,
+            text: fromSql ? this.#context.statementText : sql,
+            declaredTypes,
+            plan,
+            planningKey: this.database.planner.planningKey(this.#context),
+            settingsVersion: this.settings.version,
+            preparedAtMs: Date.now(),
+            fromSql,
+        });
+    }
+
+    #isFresh(statement: PreparedStatement, plan: Plan): boolean {
+        if (!this.database.planner.isFresh(plan, this.#context)) return false;
+        if (statement.settingsVersion === this.settings.version) return true;
+        if (statement.planningKey !== this.database.planner.planningKey(this.#context)) return false;
+        statement.settingsVersion = this.settings.version;
+        return true;
     }
 
     // SQL's PREPARE, EXECUTE, DEALLOCATE
 
     async prepareNamed(name: string, sql: string, parameterTypes: readonly number[]): Promise<void> {
         this.#assertRoom(name);
-        this.#addStatement(name, sql, parameterTypes, await this.prepare(sql, parameterTypes), true);
+        const {statementText} = this.#context;
+        const plan = await this.prepare(sql, parameterTypes);
+        this.#context.statementText = statementText;
+        this.#addStatement(name, sql, parameterTypes, plan, true);
     }
 
     async prepared(name: string): Promise<PreparedStatement> {
         const statement = this.#statement(name);
         const {plan} = statement;
-        if (plan !== null && !this.database.planner.isFresh(plan, this.#context)) await this.#replan(statement);
+        if (plan !== null && !this.#isFresh(statement, plan)) await this.#replan(statement);
         return statement;
     }
 
@@ -289,6 +329,7 @@ export class Session implements SessionHandler {
 
     bind(portalName: string, statementName: string, message: BindMessage): Awaitable<void> {
         this.#notifications.busy();
+        if (this.#identityVersion !== this.transaction.catalog.version) this.#refreshIdentity();
         const statement = this.#statement(statementName);
         if (portalName !== '' && this.#portals.has(portalName)) {
             throw new PgError('42P03', `cursor "${portalName}" already exists`);
@@ -296,7 +337,7 @@ export class Session implements SessionHandler {
         if (this.#portals.size >= PORTALS_MAX) throw new PgError('54000', 'too many open portals');
         const plan = statement.plan;
         if (plan !== null) {
-            if (!this.database.planner.isFresh(plan, this.#context)) {
+            if (!this.#isFresh(statement, plan)) {
                 // Values are read from the connection's buffer, which the next message may move.
                 const copy = copyOfBind(message);
                 return this.#replan(statement).then(() => this.#bind(portalName, statement, statementName, copy));
@@ -313,6 +354,8 @@ export class Session implements SessionHandler {
             throw new PgError('0A000', 'cached plan must not change result type');
         }
         statement.plan = plan;
+        statement.planningKey = this.database.planner.planningKey(this.#context);
+        statement.settingsVersion = this.settings.version;
     }
 
     /** DDL has changed a table of the running statement since it was planned. Its parameters have been read already. */
@@ -352,6 +395,9 @@ export class Session implements SessionHandler {
                 `bind message has ${formats.length} result formats but query has ${columnCount} columns`,
             );
         }
+        for (const format of formats) {
+            if (format !== 0 && format !== 1) throw new PgError('22023', `unsupported format code: ${format}`);
+        }
         const registry = this.#context.catalog.types;
         const values: Datum[] = [];
         const keepRaw = statement.plan !== null && (statement.plan.path !== 'point' || statement.plan.needsRaw === true);
@@ -368,6 +414,7 @@ export class Session implements SessionHandler {
             }
         }
         this.#portals.set(portalName, {
+            serial: this.nextPortalSerial(),
             statement,
             parameters: {values, raw, resultFormats: formats.length === 0 ? NO_FORMATS : [...formats]},
             started: null,
@@ -379,7 +426,7 @@ export class Session implements SessionHandler {
     describeStatement(name: string): Awaitable<void> {
         this.#notifications.busy();
         const statement = this.#statement(name);
-        if (statement.plan !== null && !this.database.planner.isFresh(statement.plan, this.#context)) {
+        if (statement.plan !== null && !this.#isFresh(statement, statement.plan)) {
             return this.#replan(statement).then(() => this.#describe(statement));
         }
         this.#describe(statement);
@@ -410,24 +457,24 @@ export class Session implements SessionHandler {
         if (portal.started === null) {
             this.transaction.refusePlanInFailed(plan);
             this.#source = portal.statement;
-            if (plan.path !== 'utility' && !this.database.planner.isFresh(plan, this.#context)) {
+            if (plan.path !== 'utility' && !this.#isFresh(portal.statement, plan)) {
                 return this.#guard(this.replanRunning(plan)).then(() => this.execute(portalName, rowsMax));
             }
             const started = this.#start(plan, portal.parameters);
             if (started instanceof Promise) {
                 return started.then((result) => {
                     portal.started = result;
-                    return this.#pull(portal, result, rowsMax);
+                    return this.#pull(portalName, portal, result, rowsMax);
                 });
             }
             portal.started = started;
         }
-        return this.#pull(portal, portal.started, rowsMax);
+        return this.#pull(portalName, portal, portal.started, rowsMax);
     }
 
-    #pull(portal: Portal, started: StartedStatement, rowsMax: number): Awaitable<void> {
+    #pull(portalName: string, portal: Portal, started: StartedStatement, rowsMax: number): Awaitable<void> {
         if (started.rows === null) {
-            if (portal.finished) throw new PgError('55000', 'portal cannot be run');
+            if (portal.finished) throw new PgError('55000', `portal "${portalName}" cannot be run`);
             portal.finished = true;
             this.writer.commandComplete(started.tag(0));
             return;
@@ -465,6 +512,7 @@ export class Session implements SessionHandler {
 
     #begin(sql: string): void {
         this.#notifications.busy();
+        if (this.#identityVersion !== this.transaction.catalog.version) this.#refreshIdentity();
         this.currentQuery = sql;
         this.queryStartedAtMs = Date.now();
         this.#context.statementText = sql;
@@ -505,19 +553,30 @@ export class Session implements SessionHandler {
     }
 
     #endImplicit(): Awaitable<void> {
+        const holding = this.transaction.inBlock ? undefined : this.cursors.hold();
+        if (holding !== undefined) return this.#guard(holding).then(() => this.#endImplicit());
         const ended = this.transaction.endImplicit();
         if ((this.#portals.size > 0 || this.cursors.size > 0) && !this.transaction.inBlock) this.closePortals();
         return ended;
     }
 
-    /** Portals do not outlive their transaction. */
-    closePortals(): void {
-        for (const portal of this.#portals.values()) {
+    get portalSerial(): number {
+        return this.#portalSerial;
+    }
+
+    nextPortalSerial(): number {
+        return ++this.#portalSerial;
+    }
+
+    /** Portals do not outlive their transaction; with `after`, those made later than that in it. */
+    closePortals(after = 0): void {
+        for (const [name, portal] of this.#portals) {
+            if (portal.serial <= after) continue;
+            this.#portals.delete(name);
             const closed = portal.started?.rows?.close();
             if (closed instanceof Promise) closed.catch((error: unknown) => this.database.logger.warn(error, 'closing a portal'));
         }
-        this.#portals.clear();
-        this.cursors.closeAll((error) => this.database.logger.warn(error, 'closing a cursor'));
+        this.cursors.closeOfTransaction((error) => this.database.logger.warn(error, 'closing a cursor'), after);
     }
 
     failed(_error: unknown): Awaitable<void> {
@@ -530,6 +589,7 @@ export class Session implements SessionHandler {
     beforeReady(): void {
         this.stateChangedAtMs = Date.now();
         this.settings.report(this.writer);
+        for (const message of this.settings.warnings.splice(0)) this.#context.warn('01000', message);
         this.#notifications.beforeReady();
     }
 
@@ -544,6 +604,7 @@ export class Session implements SessionHandler {
         this.#context.cancel(gone);
         this.#context.abandon(gone);
         this.closePortals();
+        this.cursors.closeAll((error) => this.database.logger.warn(error, 'closing a cursor'));
         this.transaction.abandon();
         await this.database.sessionClosed(this);
     }
@@ -569,6 +630,13 @@ const NO_FORMATS: readonly number[] = [];
 function closeRows(started: StartedStatement): void {
     // A statement that was cancelled may still come to its rows: what they hold is given back.
     if (started.rows !== null) Promise.resolve(started.rows.close()).catch(() => undefined);
+}
+
+/** A simple query has no parameters: named by the first that its text mentions. */
+function noParameter({sql, offset}: Statement): PgError {
+    const found = /\$\d+/.exec(sql);
+    const position = found === null ? undefined : offset + found.index + 1;
+    return new PgError('42P02', `there is no parameter ${found?.[0] ?? '$1'}`, {position});
 }
 
 function copyOfBind(message: BindMessage): BindMessage {

@@ -67,10 +67,18 @@ function oneOf(...values: readonly string[]): (value: string, name: string) => s
     };
 }
 
+/** An encoding that PostgreSQL has and this server has not. */
+export function isOtherEncoding(name: string): boolean {
+    const plain = name.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
+    return /^(latin\d+|win\d+|iso8859\d+|euc\w+|sjis|big5|gbk|gb18030|koi8[ru]?|uhc|johab|mule\w*)$/.test(plain);
+}
+
 function encoding(value: string, name: string): string {
     const plain = value.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
     if (plain === 'utf8' || plain === 'unicode') return 'UTF8';
-    if (/^(sqlascii|latin\d+|win\d+|iso8859\d+|euc\w+|sjis|big5|gbk|gb18030|koi8[ru]|uhc|johab|mulecode\w*)$/.test(plain)) {
+    // No conversion: the bytes of the server, which are UTF-8.
+    if (plain === 'sqlascii') return 'SQL_ASCII';
+    if (isOtherEncoding(value)) {
         throw new PgError('0A000', `client_encoding ${value} is not supported`, {
             hint: 'The server speaks UTF8 only: set client_encoding to UTF8.',
         });

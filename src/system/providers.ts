@@ -7,7 +7,7 @@
 import type {SystemRow} from '../../catalog/system/relations.ts';
 import type {Database} from '../database.ts';
 import type {SessionContextState} from '../session/statement-context.ts';
-import {activityRow, lockRows, sessionRow} from './session-rows.ts';
+import {activityRow, cursorRows, lockRows, preparedRows, sessionRow} from './session-rows.ts';
 import {segmentRows, storageRows, tableRows} from './storage-rows.ts';
 import {instant, text} from './system-text.ts';
 
@@ -24,6 +24,8 @@ export function provideSystemRelations(database: Database): void {
         'pg_catalog.pg_stat_activity': (context) =>
             [...database.sessions.values()].map((session) => activityRow(session, context)),
         'pg_catalog.pg_locks': () => lockRows(database),
+        'pg_catalog.pg_prepared_statements': (context) => preparedRows(context.session),
+        'pg_catalog.pg_cursors': (context) => cursorRows(context.session),
     };
     for (const [name, rows] of Object.entries(relations)) {
         database.reference.systemRelations.provide(name, (twinContext) => {

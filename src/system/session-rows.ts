@@ -107,3 +107,39 @@ function lockRow(session: Session, type: string, store: TableStore, mode: string
     const pid = text(session.processId);
     return [type, '5', oid, null, null, null, null, null, null, null, `${pid}/1`, pid, mode, text(granted), 'f', null];
 }
+
+/** Of the session itself: pg_prepared_statements. */
+export function preparedRows(session: Session): SystemRow[] {
+    const rows: SystemRow[] = [];
+    for (const [name, {text: statement, plan, preparedAtMs, fromSql}] of session.statements) {
+        if (name === '') continue;
+        const results = plan?.fields?.map((field) => field.typeOid);
+        rows.push([
+            name,
+            statement,
+            instant(preparedAtMs),
+            arrayText(plan?.parameterTypes ?? []),
+            results === undefined ? null : arrayText(results),
+            text(fromSql),
+            '0',
+            '0',
+        ]);
+    }
+    return rows;
+}
+
+/** Of the session itself: pg_cursors. */
+export function cursorRows(session: Session): SystemRow[] {
+    return [...session.cursors.list()].map((cursor) => [
+        cursor.name,
+        cursor.statement,
+        text(cursor.withHold),
+        'f',
+        text(cursor.scroll !== 'no'),
+        instant(cursor.createdAtMs),
+    ]);
+}
+
+function arrayText(oids: readonly number[]): string {
+    return `{${oids.join(',')}}`;
+}

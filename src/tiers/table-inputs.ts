@@ -17,18 +17,22 @@ import type {RowVersion} from '../txn/row-version.ts';
 import type {Transaction} from '../txn/transaction.ts';
 import {segmentPath} from './segment-path.ts';
 
-/** `predicates` all hold for every row of the result (src/exec/vector/pruning.ts). */
+/**
+ * `predicates` all hold for every row of the result (src/exec/vector/pruning.ts). `withExpired`: also the rows that have
+ * expired and are not removed yet.
+ */
 export function tableInput(
     database: Database,
     context: StatementContext,
     table: TableDescriptor,
     predicates: readonly PruningPredicate[] = [],
+    withExpired = false,
 ): TableInput {
     const seq = database.committer.visibleSeq;
     const store = database.store(table);
     const {tiers} = store;
     const owner = table.options.kind === 'user' && !context.allUsers ? context.identity.roleId : undefined;
-    const updatedNsMin = expiryCutoffNs(store);
+    const updatedNsMin = withExpired ? undefined : expiryCutoffNs(store);
     const candidates = tiers.manifest.segments.filter((segment) => mayHold(segment, owner, updatedNsMin));
     const segments = pruneSegments(candidates, predicates).read.map((segment): SegmentInput => ({
         segmentId: segment.segmentId,

@@ -117,6 +117,15 @@ export class Sequences {
         state.reserved = isCalled ? value : undefined;
     }
 
+    /** At an orderly stop: gives back what is reserved and not used, so that the next start leaves no gap. */
+    settle(): void {
+        for (const [sequenceId, state] of this.#states) {
+            if (state.reserved === undefined || this.#restarts.has(sequenceId)) continue;
+            state.reserved = undefined;
+            this.#log(sequenceId, state.lastValue, state.isCalled);
+        }
+    }
+
     /** The operation that makes a sequence start anew within a transaction (CREATE, RESTART, TRUNCATE RESTART IDENTITY). */
     static operation(sequenceId: number, value: bigint, isCalled: boolean): StoreOperation {
         return {key: sequenceKey(sequenceId), value: Buffer.from(JSON.stringify({value: value.toString(), isCalled}))};

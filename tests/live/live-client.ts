@@ -9,7 +9,7 @@ import type {LiveEvent} from '../support/live-replay.ts';
 import type {TidewireServer} from '../support/tidewire.ts';
 import {waitUntil} from '../support/wait.ts';
 
-const EVENT_TIMEOUT_MS = 15_000;
+const EVENT_TIMEOUT_MS = 8_000;
 
 /** Events as they arrive, by whatever way. */
 export class Events {
@@ -82,7 +82,7 @@ export class Subscription implements Submittable {
     readonly raw: Buffer[] = [];
     tag: string | undefined;
     error: {code?: string; message: string; hint?: string; detail?: string} | undefined;
-    /** Resolves at ReadyForQuery. */
+    /** Resolves at the error, or at ReadyForQuery. */
     readonly finished: Promise<void>;
     readonly #sql: string;
     readonly #decode: (line: string) => string;
@@ -119,8 +119,10 @@ export class Subscription implements Submittable {
         this.tag = text;
     }
 
+    /** node-postgres forgets a query at its error: it hears of no ReadyForQuery then. */
     handleError(error: Error): void {
         this.error = error;
+        this.#finish();
     }
 
     handleReadyForQuery(): void {

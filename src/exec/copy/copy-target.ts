@@ -58,3 +58,11 @@ export function selectOf({table, columns}: CopyTarget): string {
     const list = columns.map((column) => quoteIdentifier(column.name)).join(', ');
     return `SELECT ${list} FROM ${quoteQualified(table.schema, table.name)}`;
 }
+
+/** A statement that needs the privileges of COPY table FROM. */
+export function insertOf({table, columns}: CopyTarget): string {
+    const name = quoteQualified(table.schema, table.name);
+    if (columns.length === 0) return `INSERT INTO ${name} DEFAULT VALUES`;
+    const list = columns.map((column) => quoteIdentifier(column.name)).join(', ');
+    return `INSERT INTO ${name} (${list}) VALUES (${columns.map(() => 'DEFAULT').join(', ')})`;
+}

@@ -7,11 +7,12 @@ import type {Node} from '../../sql/nodes.ts';
 import {tagOf} from '../../sql/nodes.ts';
 import type {Plan} from '../plan.ts';
 import type {Planner, Statement} from '../planner.ts';
+import {requirePrivileges} from '../privileges.ts';
 import type {StatementContext} from '../statement-context.ts';
 import {textAfterLastWord, textInParentheses} from '../utility/source-text.ts';
 import {planCopyFrom} from './copy-from.ts';
 import {type CopyStatement, readCopyOptions, readCopyStatement} from './copy-options.ts';
-import {copyTarget, selectOf} from './copy-target.ts';
+import {copyTarget, insertOf, selectOf} from './copy-target.ts';
 import {planCopyTo} from './copy-to.ts';
 
 type Parsed = Extract<Statement, {kind: 'parsed'}>;
@@ -23,7 +24,9 @@ export async function planCopy(statement: Parsed, context: StatementContext, pla
     const options = readCopyOptions(fields, copy.isFrom);
     if (copy.isFrom) {
         const where = copy.hasWhere ? textAfterLastWord(statement.sql, 'where').text : undefined;
-        return planCopyFrom({target: copyTarget(copy, context), options, where}, context.catalog.version);
+        const target = copyTarget(copy, context);
+        await requirePrivileges(insertOf(target), context);
+        return planCopyFrom({target, options, where}, context.catalog.version);
     }
     if (copy.table !== undefined) {
         const target = copyTarget(copy, context);

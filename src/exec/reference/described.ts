@@ -60,7 +60,7 @@ export async function describeStatement(
     if (mentions.into) throw notSupported('SELECT INTO', 'Use CREATE TABLE … AS.');
     const carriedCalls = new Set(effectCalls(statement.tree).map(({call}) => call));
     const dependencies = dependenciesOf(mentions, {...dependencySource(context), carriedCalls});
-    const text = textOf(statement, mentions, dependencies, context);
+    const text = twinStatement(statement, mentions, dependencies, context);
     const relocate = (error: unknown, spliced?: SplicedText): unknown => {
         if (!(error instanceof PgError) || error.position === undefined) return error;
         const position = spliced === undefined ? error.position : spliced.originalPosition(error.position);
@@ -128,7 +128,8 @@ interface StatementSql {
     readonly systemColumns: boolean;
 }
 
-function textOf(
+/** The statement as the twin can read it. */
+export function twinStatement(
     statement: ReferenceStatement,
     mentions: Mentions,
     dependencies: Dependencies,
@@ -176,7 +177,7 @@ async function describe(
     );
 }
 
-function movedError(error: PgError, position: number): PgError {
+export function movedError(error: PgError, position: number): PgError {
     return new PgError(error.code, error.message, {
         severity: error.severity,
         detail: error.detail,

@@ -5,8 +5,9 @@
  * What must stay true: nothing of a statement stays on the twin; its effects on rows and sequences are applied here,
  * after the twin has answered. The copied rows are bounded by `reference_rows_max`.
  */
+import type {TableDescriptor} from '../../../catalog/descriptor.ts';
 import {SystemRelations} from '../../../catalog/system/relations.ts';
-import {quoteQualified} from '../../../catalog/quoting.ts';
+import {quoteLiteral, quoteQualified} from '../../../catalog/quoting.ts';
 import type {SessionContext} from '../../../catalog/twin/session-context.ts';
 import type {TwinParameter, TwinResult, TwinTransaction} from '../../../catalog/twin/twin-transaction.ts';
 import type {Database} from '../../database.ts';
@@ -78,7 +79,8 @@ export class ReferencePath {
                 twinContext,
                 async (t) => {
                     const prepare = systemColumns ? addSystemColumnsSql(dependencies.tables) : [];
-                    await asServer(t, twinContext, [...prepare, ...(request.prepareSql ?? [])]);
+                    const shared = context.allUsers ? dependencies.tables.flatMap(keysOfAllUsersSql) : [];
+                    await asServer(t, twinContext, [...prepare, ...shared, ...(request.prepareSql ?? [])]);
                     for (const rows of tables) await load(t, context, rows);
                     await this.systemRelations.load(t, dependencies.systemRelations, twinContext);
                     await sequences.before(t, twinContext);
@@ -92,6 +94,13 @@ export class ReferencePath {
             return result;
         });
     }
+}
+
+/** Two users may have a row of the same key. */
+function keysOfAllUsersSql({schema, name, options}: TableDescriptor): string[] {
+    if (options.kind !== 'user') return [];
+    const relation = `${quoteLiteral(quoteQualified(schema, name))}::pg_catalog.regclass`;
+    return [`UPDATE pg_catalog.pg_index SET indisunique = false WHERE indrelid = ${relation} AND indisunique`];
 }
 
 async function load(t: TwinTransaction, context: StatementContext, rows: TableRows): Promise<void> {

@@ -41,6 +41,8 @@ export interface SessionControl {
         | 'onCommit'
     >;
     readonly cursors: SessionCursors;
+    /** Portals and cursors are counted in one order. */
+    nextPortalSerial(): number;
     readonly statementNames: Iterable<string>;
     /** Plans a statement's text and keeps it under a name. @throws PgError 42P05. */
     prepareNamed(name: string, sql: string, parameterTypes: readonly number[]): Promise<void>;

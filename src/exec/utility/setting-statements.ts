@@ -258,6 +258,7 @@ export function planDiscard(fields: AstFields, context: StatementContext): Plan 
         if (target !== 'DISCARD_ALL') return tag;
         refuseInBlock(executing, 'DISCARD ALL');
         session.closePortals();
+        session.cursors.closeAll((error) => database.logger.warn(error, 'closing a cursor'));
         session.settings.set('session_authorization', undefined, false);
         session.settings.set('role', undefined, false);
         session.settings.resetAll();

@@ -38,6 +38,7 @@ export function finished(
 ): StartedStatement {
     return {
         rows: rows === null ? null : new DatumRows(rows, columnEncoders(shape.types, formats), context.output),
-        tag: () => tag,
+        // As PostgreSQL: with RETURNING, the rows that this Execute has given.
+        tag: rows === null ? () => tag : (pulled) => (pulled === rows.length ? tag : tag.replace(/\d+$/, String(pulled))),
     };
 }
