@@ -30,6 +30,11 @@ export function isGranted(
     });
 }
 
+/** Whether the role is the other one, or a member that inherits its rights. */
+export function hasRightsOf(roleName: string, other: string, roles: RoleSource): boolean {
+    return rolesOf(roleName, roles).has(other);
+}
+
 /** The role and all whose rights it has. */
 function rolesOf(name: string, roles: RoleSource): ReadonlySet<string> {
     const found = new Set([name]);

@@ -121,7 +121,11 @@ export class Database {
         this.sequences = new Sequences(this.committer);
         for (const [id, state] of parts.sequences) this.sequences.restore(id, state.value, state.isCalled);
         this.hotRows = new HotRows(this.committer, this.hot, (table) => this.store(table));
-        this.typeCodec = typeCodec(this.catalog.types);
+        this.typeCodec = typeCodec({
+            get: (oid) => this.catalog.types.get(oid) ?? this.stores.tentativeType(oid),
+            require: (oid) =>
+                this.catalog.types.get(oid) ?? this.stores.tentativeType(oid) ?? this.catalog.types.require(oid),
+        });
         this.planner = new Planner(this);
         this.ddl = new DdlExecutor(this);
         this.reference = new ReferencePath(this);

@@ -15,6 +15,7 @@ import {authenticate, identify} from './auth/identity.ts';
 import type {RunningServer} from './cli/command-line.ts';
 import type {Settings} from './config/settings.ts';
 import {Database} from './database.ts';
+import {IdleMemory} from './jobs/idle-memory.ts';
 import {Session} from './session/session.ts';
 import {loadParser} from './sql/parse.ts';
 
@@ -35,12 +36,15 @@ export async function startServer(settings: Settings, logger: Logger): Promise<R
     try {
         refuseOpenDoor(settings, database);
         const {port} = await wire.listen(settings.host, settings.port);
+        const memory = new IdleMemory({lastBusyMs: () => lastBusyMs(database)});
+        memory.start();
         logger.info({host: settings.host, port, data: settings.data}, 'accepting connections');
         return {
             host: settings.host,
             port,
             async stop(): Promise<void> {
                 logger.info('stopping');
+                memory.stop();
                 await wire.shutdown(settings.shutdownGraceMs);
                 await database.close();
                 logger.info('stopped');
@@ -50,6 +54,15 @@ export async function startServer(settings: Settings, logger: Logger): Promise<R
         await database.close();
         throw error;
     }
+}
+
+function lastBusyMs(database: Database): number {
+    let last = 0;
+    for (const session of database.sessions.values()) {
+        if (session.running) return Infinity;
+        last = Math.max(last, session.stateChangedAtMs);
+    }
+    return last;
 }
 
 function acceptorOf(database: Database): Acceptor {
@@ -69,9 +82,13 @@ function refuseOpenDoor(settings: Settings, database: Database): void {
     if (/^(127\.|::1$|localhost$)/.test(settings.host)) return;
     const superuser = database.catalog.role(FIRST_SUPERUSER);
     if (superuser?.verifier !== undefined) return;
-    throw new PgError('28000', `the superuser "${FIRST_SUPERUSER}" has no password, so the server listens on loopback only`, {
-        hint: 'Set superuser_password, or ALTER ROLE … PASSWORD while it listens on 127.0.0.1.',
-    });
+    throw new PgError(
+        '28000',
+        `the superuser "${FIRST_SUPERUSER}" has no password, so the server listens on loopback only`,
+        {
+            hint: 'Set superuser_password, or ALTER ROLE … PASSWORD while it listens on 127.0.0.1.',
+        },
+    );
 }
 
 function tlsOf(settings: Settings): {readonly tls?: SecureContext} {

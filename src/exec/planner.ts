@@ -315,8 +315,8 @@ export class Planner {
             const [source, second] = statement.sources;
             if (second !== undefined) throw new Unsupported('more than one table');
             if (source !== undefined && source.kind !== 'table') throw new Unsupported('more than a table');
-            const fields = this.fieldsOf(statement.columns);
-            const types = this.typesOf(statement.columns);
+            const fields = this.fieldsOf(statement.columns, context);
+            const types = this.typesOf(statement.columns, context);
             const store = source === undefined ? undefined : this.#database.store(source.table);
             const registry = context.catalog.types;
             return planPointSelect({bound, select: statement, fields, types, registry, store, catalogVersion, wider});
@@ -351,26 +351,26 @@ export class Planner {
         const returning = statement.returning === null ? null : statement.returningColumns;
         return {
             bound,
-            fields: returning === null ? null : this.fieldsOf(returning),
-            types: returning === null ? [] : this.typesOf(returning),
+            fields: returning === null ? null : this.fieldsOf(returning, context),
+            types: returning === null ? [] : this.typesOf(returning, context),
             registry: context.catalog.types,
             catalogVersion: context.catalog.version,
         };
     }
 
-    fieldsOf(columns: readonly OutputColumn[]): FieldDescription[] {
+    fieldsOf(columns: readonly OutputColumn[], {catalog}: StatementContext): FieldDescription[] {
         return columns.map((column) => ({
             name: column.name,
             tableOid: column.tableOid,
             attnum: Math.max(column.attnum, 0),
             typeOid: column.type.oid,
-            typeLength: this.#database.catalog.types.require(column.type.oid).length,
+            typeLength: catalog.types.require(column.type.oid).length,
             typmod: column.type.typmod,
         }));
     }
 
-    typesOf(columns: readonly OutputColumn[]): PgType[] {
-        return columns.map((column) => this.#database.catalog.types.require(column.type.oid));
+    typesOf(columns: readonly OutputColumn[], {catalog}: StatementContext): PgType[] {
+        return columns.map((column) => catalog.types.require(column.type.oid));
     }
 }
 

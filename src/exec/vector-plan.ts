@@ -233,8 +233,8 @@ class VectorRows implements RowSource {
     }
 
     async #writeAll(writer: ResponseWriter): Promise<number> {
-        const {database, output} = this.#context;
-        const types = database.catalog.types;
+        const {catalog, output} = this.#context;
+        const {types} = catalog;
         const written = await writeRows(
             () => this.#fetch(),
             {plans: this.#printed.columns, formats: this.#formats, types, settings: output},
@@ -255,7 +255,7 @@ class VectorRows implements RowSource {
                 await this.close();
                 return {rows: written, done: true};
             }
-            this.#rows = chunkDatums(chunk, this.#printed.columns, this.#context.database.catalog.types);
+            this.#rows = chunkDatums(chunk, this.#printed.columns, this.#context.catalog.types);
             this.#next = 0;
         }
     }
@@ -265,9 +265,9 @@ class VectorRows implements RowSource {
         const left = this.#rows.length - this.#next;
         const count = rowsMax === 0 ? left : Math.min(left, rowsMax);
         if (count === 0) return 0;
-        const {database, output} = this.#context;
+        const {catalog, output} = this.#context;
         this.#encoders ??= columnEncoders(
-            this.#printed.columns.map((column) => database.catalog.types.require(column.typeOid)),
+            this.#printed.columns.map((column) => catalog.types.require(column.typeOid)),
             this.#formats,
         );
         for (let i = 0; i < count; i++) writeRow(this.#rows[this.#next++] ?? [], this.#encoders, writer, output);

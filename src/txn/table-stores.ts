@@ -8,6 +8,7 @@
  */
 import assert from 'node:assert/strict';
 import type {TableDescriptor} from '../../catalog/descriptor.ts';
+import type {PgType} from '../../catalog/types/pg-type.ts';
 import type {TypeRegistry} from '../../catalog/types/registry.ts';
 import type {TableStore} from './table-store.ts';
 
@@ -23,6 +24,7 @@ export class TableStores {
     readonly #committed: (tableId: number) => TableDescriptor | undefined;
     readonly #shared = new Map<number, TableStore>();
     readonly #tentative = new Map<TableDescriptor, TableStore>();
+    readonly #tentativeTypes = new Map<TableDescriptor, TypeRegistry>();
     /** Tentative descriptors that were rolled back: their version numbers may come again. */
     readonly #discarded = new WeakSet<TableDescriptor>();
 
@@ -60,11 +62,21 @@ export class TableStores {
         return this.#tentative.get(table);
     }
 
+    /** A type that an open transaction has made, for the tables that it has made with it. */
+    tentativeType(oid: number): PgType | undefined {
+        for (const types of this.#tentativeTypes.values()) {
+            const type = types.get(oid);
+            if (type !== undefined) return type;
+        }
+        return undefined;
+    }
+
     /** DDL of an open transaction has made this version; `types` are those the transaction sees. */
     addTentative(table: TableDescriptor, types: TypeRegistry): TableStore {
         assert(!this.#tentative.has(table), 'a version is made once');
         const store = this.#make(table, types);
         this.#tentative.set(table, store);
+        this.#tentativeTypes.set(table, types);
         return store;
     }
 
@@ -72,6 +84,7 @@ export class TableStores {
     discard(table: TableDescriptor): void {
         const store = this.#tentative.get(table);
         this.#tentative.delete(table);
+        this.#tentativeTypes.delete(table);
         this.#discarded.add(table);
         if (store !== undefined) retire(store);
     }
@@ -81,6 +94,7 @@ export class TableStores {
         const store = this.#tentative.get(table);
         assert(store !== undefined, 'a tentative version is published');
         this.#tentative.delete(table);
+        this.#tentativeTypes.delete(table);
         const before = this.#shared.get(final.tableId);
         if (before !== undefined) retire(before);
         assert(store.table === final, 'the store has its final descriptor');

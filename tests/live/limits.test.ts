@@ -188,12 +188,12 @@ describe('a consumer that does not read', () => {
     }, 60_000);
 });
 
-/** 4,000 rows of 1 kB, 40 transactions. Returns how long it took. */
+/** 4,000 rows of 5 kB, 40 transactions: more than sockets hold. Returns how long it took. */
 async function writeMuch(): Promise<number> {
     const began = performance.now();
     for (let step = 0; step < 40; step++) {
         await admin.query(
-            `INSERT INTO wide SELECT g, repeat('x', 1000) FROM generate_series(${step * 100 + 1}, ${step * 100 + 100}) g`,
+            `INSERT INTO wide SELECT g, repeat('x', 5000) FROM generate_series(${step * 100 + 1}, ${step * 100 + 100}) g`,
         );
     }
     return performance.now() - began;
@@ -244,10 +244,11 @@ test('after a restart of the server a live query resumes only where nothing is m
     await admin.query('INSERT INTO kept VALUES (2)');
     await events.count(3);
     const last = events.lastSeq;
-    client.on('error', () => undefined);
+    const ended: {code?: string}[] = [];
+    client.on('error', (error) => ended.push(error));
     admin.on('error', () => undefined);
     await server.restart();
-    expect(events.all.at(-1)).toMatchObject({op: 'error', code: '57P01', _seq: last});
+    expect(ended[0]?.code).toBe('57P01');
     admin = await server.connectPg();
     const refused = await resumed('kept', seen);
     await refused.finished;

@@ -10,6 +10,7 @@ import {waitUntil} from '../support/wait.ts';
 import {cancel, listen, subscribe, type Subscription} from './live-client.ts';
 
 const RUNS = 60;
+const WRITERS = 6;
 const COLD_ROWS = 2000;
 
 let server: TidewireServer;
@@ -33,7 +34,7 @@ describe.each(['shared', 'user', 'stream'] as const)('the snapshot of a %s table
         await admin.query(`INSERT INTO ${table} SELECT g, g, 'cold ' || g FROM generate_series(1, ${COLD_ROWS}) g`);
         await admin.query(`CALL system.flush('${table}')`);
         const query = `SELECT id, v FROM ${table} WHERE v % 4 <> 3`;
-        const writers = new Writers(await Promise.all([0, 1, 2].map(() => server.connectPg())), table, kind !== 'stream');
+        const writers = new Writers(await Promise.all(Array.from({length: WRITERS}, () => server.connectPg())), table, kind !== 'stream');
         const reader = await server.connectPg();
         try {
             for (let run = 0; run < RUNS; run++) {
@@ -123,7 +124,7 @@ class Writers {
     #statement(step: number, index: number): string {
         const table = this.#table;
         const id = ((step * 37 + index * 11) % COLD_ROWS) + 1;
-        const fresh = COLD_ROWS + 1 + step * 3 + index;
+        const fresh = COLD_ROWS + 1 + step * WRITERS + index;
         switch (step % 4) {
             case 0:
                 return `INSERT INTO ${table} VALUES (${fresh}, ${step}, 'hot')`;

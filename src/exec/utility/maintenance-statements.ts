@@ -2,8 +2,10 @@
  * TRUNCATE, VACUUM, ANALYZE, CHECKPOINT and CALL system.…: work on whole tables.
  */
 import {type AstFields, asFields, isTrue, nodesOf, textOf} from '../../../catalog/ddl/ast.ts';
+import {hasRightsOf} from '../../../catalog/acl.ts';
 import type {TableDescriptor} from '../../../catalog/descriptor.ts';
 import {notSupported, PgError} from '../../../catalog/errors.ts';
+import {quoteQualified} from '../../../catalog/quoting.ts';
 import {OID} from '../../../catalog/types/oids.ts';
 import {parseQualifiedName} from '../../session/qualified-name.ts';
 import type {Plan} from '../plan.ts';
@@ -27,9 +29,12 @@ export function tableNamed(context: StatementContext, schema: string | undefined
 
 /** Work that changes no rows but takes the server's time: the owner's, or a superuser's. */
 export function requireOwner(context: StatementContext, table: TableDescriptor): void {
-    const {identity} = context;
-    if (identity.superuser || identity.user === table.owner) return;
+    if (isOwner(context, table)) return;
     throw new PgError('42501', `must be owner of table ${table.name}`);
+}
+
+function isOwner({identity, catalog}: StatementContext, table: TableDescriptor): boolean {
+    return identity.superuser || hasRightsOf(identity.user, table.owner, catalog);
 }
 
 export function planTruncate(fields: AstFields, context: StatementContext): Plan {
@@ -56,8 +61,16 @@ const VACUUM_OPTIONS: ReadonlySet<string> = new Set([
     'analyze',
     'skip_database_stats',
     'only_database_stats',
+    'skip_locked',
+    'parallel',
+    'index_cleanup',
+    'truncate',
+    'process_main',
+    'process_toast',
+    'disable_page_skipping',
+    'buffer_usage_limit',
 ]);
-const ANALYZE_OPTIONS: ReadonlySet<string> = new Set(['verbose', 'skip_locked']);
+const ANALYZE_OPTIONS: ReadonlySet<string> = new Set(['verbose', 'skip_locked', 'buffer_usage_limit']);
 
 export function planVacuum(fields: AstFields, context: StatementContext): Plan {
     const isVacuum = isTrue(fields, 'is_vacuumcmd');
@@ -67,14 +80,20 @@ export function planVacuum(fields: AstFields, context: StatementContext): Plan {
         const name = textOf(option, 'defname') ?? '';
         if (!known.has(name)) throw new PgError('42601', `unrecognized ${command} option "${name}"`);
     }
-    const named = nodesOf(fields, 'rels').map(({fields: target}) => readTarget(target, context));
+    const targets = nodesOf(fields, 'rels').map(({fields: target}) => target);
+    const named = targets.filter((target) => !isSystemTarget(target, context)).map((target) => readTarget(target, context));
+    const system = targets.filter((target) => isSystemTarget(target, context));
     return commandPlan(context, async (executing) => {
+        // Catalogs are PostgreSQL's own and need nothing; that they exist, it says.
+        for (const target of system) {
+            await executing.database.twin.describe(executing.twinContext, `TABLE ${systemName(target)}`, []);
+        }
         if (!isVacuum) return command;
         refuseInBlock(executing, command);
-        const {database, catalog, identity} = executing;
-        const tables = named.length > 0 ? named : [...catalog.tables()];
+        const {database, catalog} = executing;
+        const tables = targets.length > 0 ? named : [...catalog.tables()];
         for (const table of tables) {
-            if (!identity.superuser && identity.user !== table.owner) {
+            if (!isOwner(executing, table)) {
                 executing.notice({
                     severity: 'WARNING',
                     code: '01000',
@@ -87,6 +106,20 @@ export function planVacuum(fields: AstFields, context: StatementContext): Plan {
         }
         return command;
     });
+}
+
+/** PostgreSQL's own catalogs, which vacuumdb names one by one. */
+function isSystemTarget(fields: AstFields, {catalog, searchPath}: StatementContext): boolean {
+    const relation = asFields(fields['relation']);
+    const schema = textOf(relation, 'schemaname');
+    if (schema !== undefined) return schema === 'pg_catalog' || schema === 'information_schema';
+    const name = textOf(relation, 'relname') ?? '';
+    return name.startsWith('pg_') && catalog.table(undefined, name, searchPath) === undefined;
+}
+
+function systemName(fields: AstFields): string {
+    const relation = asFields(fields['relation']);
+    return quoteQualified(textOf(relation, 'schemaname') ?? 'pg_catalog', textOf(relation, 'relname') ?? '');
 }
 
 function readTarget(fields: AstFields, context: StatementContext): TableDescriptor {
