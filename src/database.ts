@@ -88,7 +88,8 @@ export class Database {
     readonly startedAtMs = Date.now();
     readonly #directory: DataDirectory;
     readonly stores = new TableStores({
-        make: (table, types) => new TableStore(table, types ?? this.catalog.types, this.hot, this.cache, this.tiers(table.tableId)),
+        make: (table, types) =>
+            new TableStore(table, types ?? this.catalog.types, this.hot, this.cache, this.tiers(table.tableId)),
         committed: (tableId) => this.catalog.tableById(tableId),
     });
     readonly #tiers = new Map<number, TableTiers>();
@@ -147,7 +148,11 @@ export class Database {
             writeBufferBytes: 16 * 1024 * 1024,
             faults,
         });
-        const log = await CommitLog.open(directory.paths.log, {fileBytes: settings.logFileBytes, onFatal: fatal, faults});
+        const log = await CommitLog.open(directory.paths.log, {
+            fileBytes: settings.logFileBytes,
+            onFatal: fatal,
+            faults,
+        });
         const {state, replayed} = await recover(hot, log);
         if (replayed > 0) logger.info({replayed, seq: state.seq}, 'replayed the commit log');
         const catalog = new Catalog();
@@ -156,7 +161,17 @@ export class Database {
         const tiers = await readTiers(hot);
         const sequences = await readSequences(hot);
         const database = new Database({
-            settings, logger, directory, hot, log, state, catalog, objects, tiers, sequences, fatal,
+            settings,
+            logger,
+            directory,
+            hot,
+            log,
+            state,
+            catalog,
+            objects,
+            tiers,
+            sequences,
+            fatal,
         });
         provideSystemRelations(database);
         await database.ddl.initialise();
@@ -203,7 +218,8 @@ export class Database {
             this.bindContext(context, []),
             {sources: [{table}], types: context.catalog.types},
             {
-                of: (oid) => [...context.catalog.userTypes()].find((type) => type.kind === 'domain' && type.oid === oid),
+                of: (oid) =>
+                    [...context.catalog.userTypes()].find((type) => type.kind === 'domain' && type.oid === oid),
                 isChecked: (oid) => this.ddl.hasCheckedDomain(oid, context.catalog),
             },
         );

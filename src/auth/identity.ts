@@ -12,7 +12,11 @@ import type {Identity} from '../exec/statement-context.ts';
 /** Accepted beside the database's own name: many clients connect to it when told of no other. */
 const SECOND_DATABASE_NAME = 'postgres';
 
-function fatal(code: string, message: string, fields: {readonly detail?: string; readonly hint?: string} = {}): PgError {
+function fatal(
+    code: string,
+    message: string,
+    fields: {readonly detail?: string; readonly hint?: string} = {},
+): PgError {
     return new PgError(code, message, {...fields, severity: 'FATAL'});
 }
 

@@ -42,8 +42,20 @@ import type {PlanShape} from './write/plan-shape.ts';
 
 /** One statement of a query string. */
 export type Statement =
-    | {readonly kind: 'own'; readonly sql: string; readonly offset: number; readonly own: OwnStatement; readonly endsTransaction: false}
-    | {readonly kind: 'parsed'; readonly sql: string; readonly offset: number; readonly tree: Node; readonly endsTransaction: boolean};
+    | {
+          readonly kind: 'own';
+          readonly sql: string;
+          readonly offset: number;
+          readonly own: OwnStatement;
+          readonly endsTransaction: false;
+      }
+    | {
+          readonly kind: 'parsed';
+          readonly sql: string;
+          readonly offset: number;
+          readonly tree: Node;
+          readonly endsTransaction: boolean;
+      };
 
 /** Plans kept; a plan costs a few kilobytes. */
 const PLANS_MAX = 10_000;
@@ -119,18 +131,19 @@ export class Planner {
         for (let i = 0; i < normal.parameters.length; i++) {
             values.push(types.require(plan.parameterTypes[i] ?? 0).parse(normal.parameters[i] ?? '', context.output));
         }
-        const raw = plan.needsRaw === true ? normal.parameters.map((text) => ({bytes: Buffer.from(text), format: 0 as const})) : [];
+        const raw =
+            plan.needsRaw === true
+                ? normal.parameters.map((text) => ({bytes: Buffer.from(text), format: 0 as const}))
+                : [];
         return {plan, parameters: {values, raw, resultFormats: []}};
     }
 
     /** Only the point path takes literals as parameters: elsewhere the text itself is what gets planned. */
-    #planTemplate(
-        normal: NonNullable<ReturnType<typeof normalise>>,
-        context: StatementContext,
-    ): Plan | undefined {
+    #planTemplate(normal: NonNullable<ReturnType<typeof normalise>>, context: StatementContext): Plan | undefined {
         const key = cacheKey(normal.template, NO_TYPES, context);
         // Privileges are asked of the twin, which takes a promise: the first statement of its kind goes the long way.
-        if (!context.identity.superuser && this.#grantedTemplates.get(key) !== context.catalog.version) return undefined;
+        if (!context.identity.superuser && this.#grantedTemplates.get(key) !== context.catalog.version)
+            return undefined;
         if (this.#refusedTemplates.get(key) === context.catalog.version) return undefined;
         let plan: Plan | undefined;
         try {
@@ -196,7 +209,8 @@ export class Planner {
         const system = systemFunctionPlan(statement.tree, context) ?? sessionFunctionPlan(statement.tree, context);
         if (system !== undefined) return system;
         // SELECT … INTO
-        if (this.#database.ddl.createsTableFromQuery(statement)) return await this.#database.ddl.plan(statement, context);
+        if (this.#database.ddl.createsTableFromQuery(statement))
+            return await this.#database.ddl.plan(statement, context);
         const {plan, granted} = await this.#planChecked(statement, parameterTypes, context);
         if (granted && !context.identity.superuser) this.#grantTemplate(statement.sql, context);
         return plan;
@@ -399,4 +413,3 @@ function sameTypes(bound: BoundStatement, reference: Plan): boolean {
         bound.parameterTypes.every((oid, i) => oid === reference.parameterTypes[i])
     );
 }
-

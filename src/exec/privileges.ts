@@ -71,7 +71,7 @@ export async function requirePrivileges(sql: string, context: StatementContext):
 function namesRelations(plan: Plan, {tree}: ReferenceStatement): boolean {
     const tag = tagOf(tree);
     if (tag !== 'SelectStmt') return true;
-    const mentions = mentionsOf({[tag]: tree[tag] as SelectStmt});
+    const mentions = mentionsOf({[tag]: tree[tag]});
     return mentions.relations.length > 0 && plan.path !== 'reference';
 }
 
@@ -87,16 +87,18 @@ async function explain(
     const text = twinStatement(statement, mentions, dependencies, context);
     const values =
         parameters === undefined ? parameterTypes.map(() => null) : twinParameters(context, parameterTypes, parameters);
-    await context.database.twin.transaction(
-        twinContext,
-        async (t) => {
-            if (text.systemColumns) await asServer(t, twinContext, addSystemColumnsSql(dependencies.tables));
-            await t.execute({sql: PREFIX + text.sql, parameterTypes, parameters: values});
-        },
-        {commit: false, signal},
-    ).catch((error: unknown) => {
-        throw relocated(error, statement, text.spliced);
-    });
+    await context.database.twin
+        .transaction(
+            twinContext,
+            async (t) => {
+                if (text.systemColumns) await asServer(t, twinContext, addSystemColumnsSql(dependencies.tables));
+                await t.execute({sql: PREFIX + text.sql, parameterTypes, parameters: values});
+            },
+            {commit: false, signal},
+        )
+        .catch((error: unknown) => {
+            throw relocated(error, statement, text.spliced);
+        });
 }
 
 const PREFIX = 'EXPLAIN ';

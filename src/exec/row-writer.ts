@@ -60,9 +60,7 @@ function binaryEncoder(type: PgType): ColumnEncoder {
 
 /** Encoders for the columns under the formats of a Bind message. */
 export function columnEncoders(types: readonly PgType[], formats: readonly number[]): ColumnEncoder[] {
-    return types.map((type, column) =>
-        formatOf(formats, column) === 1 ? binaryEncoder(type) : textEncoder(type),
-    );
+    return types.map((type, column) => (formatOf(formats, column) === 1 ? binaryEncoder(type) : textEncoder(type)));
 }
 
 export function formatOf(formats: readonly number[], column: number): number {

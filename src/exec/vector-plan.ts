@@ -38,7 +38,11 @@ export interface VectorPlanShape {
 
 /** Throws Unsupported when the query is not certain to get PostgreSQL's answer. */
 export function planVector(shape: VectorPlanShape, context: StatementContext): Plan {
-    print(shape.query, context, shape.bound.parameterTypes.map(() => null));
+    print(
+        shape.query,
+        context,
+        shape.bound.parameterTypes.map(() => null),
+    );
     return {
         path: 'vectorised',
         reason: shape.reason,
@@ -68,7 +72,12 @@ async function startReference(
         return await shape.reference.start(context, parameters);
     } catch (error) {
         // Too many rows for the reference path: what DuckDB said is then the best answer.
-        if (failure instanceof RetryOnReferencePath && failure.likely !== undefined && error instanceof PgError && error.code === '54000') {
+        if (
+            failure instanceof RetryOnReferencePath &&
+            failure.likely !== undefined &&
+            error instanceof PgError &&
+            error.code === '54000'
+        ) {
             throw failure.likely;
         }
         throw error;
@@ -109,15 +118,19 @@ export async function openSnapshot(
 ): Promise<VectorSnapshot> {
     const {database, signal} = context;
     const executor = await database.vector();
-    const snapshot = await executor.snapshot(tables, () => {
-        const inputs = new Map<number, TableInput>();
-        for (const table of tables) {
-            const input = database.tableInput(context, table, narrowing?.predicates(table) ?? []);
-            inputs.set(table.tableId, input);
-            narrowing?.read(input.segments.length, database.tiers(table.tableId).manifest.segments.length);
-        }
-        return {seq: database.committer.visibleSeq, inputs};
-    }, signal);
+    const snapshot = await executor.snapshot(
+        tables,
+        () => {
+            const inputs = new Map<number, TableInput>();
+            for (const table of tables) {
+                const input = database.tableInput(context, table, narrowing?.predicates(table) ?? []);
+                inputs.set(table.tableId, input);
+                narrowing?.read(input.segments.length, database.tiers(table.tableId).manifest.segments.length);
+            }
+            return {seq: database.committer.visibleSeq, inputs};
+        },
+        signal,
+    );
     context.onCancel(() => snapshot.cancel());
     return snapshot;
 }
@@ -155,7 +168,11 @@ class QueryNarrowing implements SnapshotNarrowing {
     }
 }
 
-async function start(shape: VectorPlanShape, context: StatementContext, parameters: Parameters): Promise<StartedStatement> {
+async function start(
+    shape: VectorPlanShape,
+    context: StatementContext,
+    parameters: Parameters,
+): Promise<StartedStatement> {
     const printed = print(shape.query, context, parameters.values);
     const narrowing = new QueryNarrowing(shape.query, parameters.values, context);
     const snapshot = await openSnapshot(context, shape.bound.tables, narrowing);

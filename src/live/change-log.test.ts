@@ -49,6 +49,25 @@ describe('ChangeLog', () => {
         expect(await seqsOf(log.since(9_998))).toEqual([9_999, 10_000]);
     });
 
+    it('tells which table it was at a sequence, also through TRUNCATE and ALTER TABLE, and whether it was there', () => {
+        const database = new FakeDatabase();
+        const log = new ChangeLog(database, 1000, () => 0);
+        log.begin();
+        const first = database.table;
+        database.commit([], {truncate: true});
+        const second = database.table;
+        database.alter({...second, tableId: 900, version: 3, name: 'u'});
+        const third = database.table;
+        expect(log.tableAt(third, 0)).toBe(first);
+        expect(log.tableAt(third, 1)).toBe(second);
+        expect(log.tableAt(third, 2)).toBe(third);
+        expect(log.tableAt({...third, tableId: 7}, 0)).toMatchObject({tableId: 7});
+        const created = {...third, tableId: 8};
+        database.create(created);
+        expect(log.tableAt(created, 2)).toBeUndefined();
+        expect(log.tableAt(created, 3)).toBe(created);
+    });
+
     it('keeps nothing when changes are not retained', async () => {
         const database = new FakeDatabase();
         const log = new ChangeLog(database, 0, () => 0);

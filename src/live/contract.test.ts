@@ -220,7 +220,8 @@ async function runHistory(seed: number, kind: 'shared' | 'user' | 'stream'): Pro
     });
     const note = (): void => {
         commits.push(database.visibleSeq);
-        for (const [index, {plan}] of plans.entries()) expected[index]?.set(database.visibleSeq, database.query(plan()));
+        for (const [index, {plan}] of plans.entries())
+            expected[index]?.set(database.visibleSeq, database.query(plan()));
     };
     for (const [index, {plan}] of plans.entries()) expected[index] = new Map([[0, database.query(plan())]]);
     for (let step = 0; step < 120; step++) {

@@ -326,6 +326,44 @@ describe('the end', () => {
     });
 });
 
+describe('a table that gets another id', () => {
+    it('is followed by all its queries, also for transactions that come before they have met it', async () => {
+        const bench = new Bench();
+        const plain = await bench.subscribe(null);
+        const keyed = await bench.subscribe(K_IS_1);
+        bench.database.commit([{do: 'insert', values: values(1, 1)}]);
+        bench.database.commit([{do: 'insert', values: values(2, 1)}], {truncate: true});
+        bench.database.commit([{do: 'insert', values: values(3, 1)}]);
+        bench.database.alter({...bench.database.table, tableId: 555, version: 9});
+        bench.database.commit([{do: 'delete', rowid: 2}]);
+        bench.live.flush();
+        const ops = ['ready', 'insert', 'truncate', 'insert', 'insert', 'delete'];
+        expect(plain.sink.events.map(({op}) => op)).toEqual(ops);
+        expect(keyed.sink.events.map(({op}) => op)).toEqual(ops);
+    });
+
+    it('is shared with those who subscribe to it afterwards', async () => {
+        const bench = new Bench();
+        await bench.subscribe(K_IS_1);
+        bench.database.commit([], {truncate: true});
+        await bench.subscribe(K_IS_1);
+        expect(bench.live.list()).toMatchObject([{sharedBy: 2}, {sharedBy: 2}]);
+        bench.database.alter(undefined);
+        bench.live.flush();
+        expect(bench.live.size).toBe(0);
+        expect(bench.database.listenerCount).toBe(0);
+    });
+
+    it('is another table to those who resume from before it was created or had its name', async () => {
+        const bench = new Bench();
+        bench.database.alter({...bench.database.table, version: 2, name: 'u'});
+        expect(await errorOf(bench.subscribe(null, {fromSeq: 0}))).toMatchObject({
+            code: '55000',
+            message: 'relation "u" was another one at _seq 0',
+        });
+    });
+});
+
 describe('a change of types', () => {
     it('is met by compiling again, and ends the queries that no longer compile', async () => {
         const bench = new Bench();

@@ -237,6 +237,13 @@ export class FakeDatabase implements ChangeFeed, ChangeHistory {
         });
     }
 
+    /** Another table, without rows. */
+    create(now: TableDescriptor): CommittedTransaction {
+        this.visibleSeq++;
+        const altered = [{tableId: now.tableId, was: undefined, now}];
+        return this.#publish({changes: [], truncated: [], altered, expired: false});
+    }
+
     /** Rows are laid out anew for the columns of `now`, which may have a new id: a rewrite. */
     alter(now: TableDescriptor | undefined): CommittedTransaction {
         const before = this.table;

@@ -24,6 +24,10 @@ export class SessionCursors {
         this.#cursors.set(cursor.name, cursor);
     }
 
+    find(name: string): Cursor | undefined {
+        return this.#cursors.get(name);
+    }
+
     /** @throws PgError 34000. */
     require(name: string): Cursor {
         const cursor = this.#cursors.get(name);

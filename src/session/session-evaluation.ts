@@ -76,7 +76,9 @@ export class SessionEvaluation implements EvaluationContext, DrawnSequences {
     }
 
     get schema(): string | null {
-        return this.#session.settings.searchPath.find((name) => this.#statement.catalog.schema(name) !== undefined) ?? null;
+        return (
+            this.#session.settings.searchPath.find((name) => this.#statement.catalog.schema(name) !== undefined) ?? null
+        );
     }
 
     nextval(name: string): bigint {

@@ -41,7 +41,8 @@ export class SessionSettings {
     constructor(database: Database, startup: StartupRequest, identity: Identity, roleChanged: () => void) {
         this.#user = identity.user;
         this.#roleChanged = roleChanged;
-        for (const definition of SETTING_DEFINITIONS) this.#defaults.set(definition.name.toLowerCase(), definition.default);
+        for (const definition of SETTING_DEFINITIONS)
+            this.#defaults.set(definition.name.toLowerCase(), definition.default);
         const fixed: Record<string, string> = {
             server_version: database.serverVersion,
             server_version_num: database.serverVersionNumber,
@@ -108,7 +109,12 @@ export class SessionSettings {
     /** `value` is validated already; undefined resets to the default. */
     set(name: string, value: string | undefined, local: boolean): void {
         const key = name.toLowerCase();
-        if (value !== undefined && key.includes('.') && !this.#values.has(key) && this.#values.size > CUSTOM_SETTINGS_MAX) {
+        if (
+            value !== undefined &&
+            key.includes('.') &&
+            !this.#values.has(key) &&
+            this.#values.size > CUSTOM_SETTINGS_MAX
+        ) {
             throw new PgError('54000', `too many settings (at most ${CUSTOM_SETTINGS_MAX} in a session)`);
         }
         this.#undo.push({name: key, previous: this.#values.get(key), local});

@@ -331,7 +331,7 @@ export class Session implements SessionHandler {
         this.#notifications.busy();
         if (this.#identityVersion !== this.transaction.catalog.version) this.#refreshIdentity();
         const statement = this.#statement(statementName);
-        if (portalName !== '' && this.#portals.has(portalName)) {
+        if (portalName !== '' && (this.#portals.has(portalName) || this.cursors.find(portalName) !== undefined)) {
             throw new PgError('42P03', `cursor "${portalName}" already exists`);
         }
         if (this.#portals.size >= PORTALS_MAX) throw new PgError('54000', 'too many open portals');
@@ -400,16 +400,21 @@ export class Session implements SessionHandler {
         }
         const registry = this.#context.catalog.types;
         const values: Datum[] = [];
-        const keepRaw = statement.plan !== null && (statement.plan.path !== 'point' || statement.plan.needsRaw === true);
+        const keepRaw =
+            statement.plan !== null && (statement.plan.path !== 'point' || statement.plan.needsRaw === true);
         const raw: ({bytes: Uint8Array; format: 0 | 1} | null)[] = [];
         for (let i = 0; i < types.length; i++) {
             const offset = message.offsets[i] ?? 0;
             const length = message.lengths[i] ?? -1;
             const format = message.formats[i] === 1 ? 1 : 0;
-            values.push(readParameter(registry, types[i] ?? 0, format, message.buffer, offset, length, i, this.settings.output));
+            values.push(
+                readParameter(registry, types[i] ?? 0, format, message.buffer, offset, length, i, this.settings.output),
+            );
             if (keepRaw) {
                 raw.push(
-                    length < 0 ? null : {bytes: Uint8Array.prototype.slice.call(message.buffer, offset, offset + length), format},
+                    length < 0
+                        ? null
+                        : {bytes: Uint8Array.prototype.slice.call(message.buffer, offset, offset + length), format},
                 );
             }
         }
@@ -440,6 +445,12 @@ export class Session implements SessionHandler {
     }
 
     describePortal(name: string): void {
+        // DECLARE makes a portal as well.
+        const cursor = this.#portals.has(name) ? undefined : this.cursors.find(name);
+        if (cursor !== undefined) {
+            this.writer.rowDescription(cursor.plan.fields ?? [], []);
+            return;
+        }
         const portal = this.#portal(name);
         const fields = portal.statement.plan?.fields ?? null;
         if (fields === null) this.writer.noData();
@@ -481,7 +492,9 @@ export class Session implements SessionHandler {
         }
         const pulled = started.rows.pull(rowsMax, this.writer);
         if (pulled instanceof Promise) {
-            return this.#guardPull(started.rows, pulled).then((result) => this.#pulled(started, result.rows, result.done));
+            return this.#guardPull(started.rows, pulled).then((result) =>
+                this.#pulled(started, result.rows, result.done),
+            );
         }
         this.#pulled(started, pulled.rows, pulled.done);
     }
@@ -498,6 +511,9 @@ export class Session implements SessionHandler {
 
     closePortal(name: string): Awaitable<void> {
         const portal = this.#portals.get(name);
+        if (portal === undefined && this.cursors.find(name) !== undefined) {
+            return this.cursors.close(name).then(() => this.writer.closeComplete());
+        }
         this.#portals.delete(name);
         const closed = portal?.started?.rows?.close();
         if (closed instanceof Promise) return closed.then(() => this.writer.closeComplete());
@@ -574,7 +590,8 @@ export class Session implements SessionHandler {
             if (portal.serial <= after) continue;
             this.#portals.delete(name);
             const closed = portal.started?.rows?.close();
-            if (closed instanceof Promise) closed.catch((error: unknown) => this.database.logger.warn(error, 'closing a portal'));
+            if (closed instanceof Promise)
+                closed.catch((error: unknown) => this.database.logger.warn(error, 'closing a portal'));
         }
         this.cursors.closeOfTransaction((error) => this.database.logger.warn(error, 'closing a cursor'), after);
     }

@@ -33,7 +33,14 @@ function boolean(value: string, name: string): string {
     throw new PgError('22023', `parameter "${name}" requires a Boolean value`);
 }
 
-const TIME_UNITS: Readonly<Record<string, number>> = {us: 0.001, ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000};
+const TIME_UNITS: Readonly<Record<string, number>> = {
+    us: 0.001,
+    ms: 1,
+    s: 1000,
+    min: 60_000,
+    h: 3_600_000,
+    d: 86_400_000,
+};
 
 /** Milliseconds of a time setting; a bare number is in milliseconds. */
 export function parseMilliseconds(value: string, name: string): number {
@@ -44,7 +51,10 @@ export function parseMilliseconds(value: string, name: string): number {
     }
     const ms = Math.round(Number(match[1]) * unit);
     if (ms < 0 || ms > 2_147_483_647) {
-        throw new PgError('22023', `${ms} ms is outside the valid range for parameter "${name}" (0 ms .. 2147483647 ms)`);
+        throw new PgError(
+            '22023',
+            `${ms} ms is outside the valid range for parameter "${name}" (0 ms .. 2147483647 ms)`,
+        );
     }
     return ms;
 }
@@ -118,14 +128,32 @@ function searchPath(value: string): string {
 export const SETTING_DEFINITIONS: readonly SettingDefinition[] = [
     {name: 'application_name', default: '', reported: true, parse: applicationName, inTwin: true},
     {name: 'client_encoding', default: 'UTF8', reported: true, parse: encoding},
-    {name: 'DateStyle', default: 'ISO, MDY', reported: true, inTwin: true, parse: (value) => parseDateStyle(value, 'ISO, MDY')},
-    {name: 'IntervalStyle', default: 'postgres', reported: true, inTwin: true, parse: oneOf('postgres', 'postgres_verbose', 'sql_standard', 'iso_8601')},
+    {
+        name: 'DateStyle',
+        default: 'ISO, MDY',
+        reported: true,
+        inTwin: true,
+        parse: (value) => parseDateStyle(value, 'ISO, MDY'),
+    },
+    {
+        name: 'IntervalStyle',
+        default: 'postgres',
+        reported: true,
+        inTwin: true,
+        parse: oneOf('postgres', 'postgres_verbose', 'sql_standard', 'iso_8601'),
+    },
     {name: 'TimeZone', default: 'UTC', reported: true, inTwin: true, parse: parseTimeZone},
     {name: 'search_path', default: '"$user", public', reported: true, inTwin: true, parse: searchPath},
-    {name: 'standard_conforming_strings', default: 'on', reported: true, parse: (value, name) => {
-        if (boolean(value, name) === 'off') throw new PgError('0A000', 'standard_conforming_strings = off is not supported');
-        return 'on';
-    }},
+    {
+        name: 'standard_conforming_strings',
+        default: 'on',
+        reported: true,
+        parse: (value, name) => {
+            if (boolean(value, name) === 'off')
+                throw new PgError('0A000', 'standard_conforming_strings = off is not supported');
+            return 'on';
+        },
+    },
     {name: 'default_transaction_read_only', default: 'off', reported: true, parse: boolean},
     {name: 'is_superuser', default: 'off', reported: true, readOnly: true},
     {name: 'session_authorization', default: '', reported: true, readOnly: true},
@@ -141,22 +169,40 @@ export const SETTING_DEFINITIONS: readonly SettingDefinition[] = [
     {name: 'fsync', default: 'on', readOnly: true},
     {name: 'extra_float_digits', default: '1', inTwin: true, parse: parseExtraFloatDigits},
     {name: 'bytea_output', default: 'hex', inTwin: true, parse: oneOf('hex', 'escape')},
-    {name: 'client_min_messages', default: 'notice', parse: oneOf('debug5', 'debug4', 'debug3', 'debug2', 'debug1', 'debug', 'log', 'notice', 'warning', 'error')},
+    {
+        name: 'client_min_messages',
+        default: 'notice',
+        parse: oneOf('debug5', 'debug4', 'debug3', 'debug2', 'debug1', 'debug', 'log', 'notice', 'warning', 'error'),
+    },
     {name: 'statement_timeout', default: '0', parse: time},
     {name: 'lock_timeout', default: '0', parse: time},
-    {name: 'idle_in_transaction_session_timeout', default: '0', parse: (value, name) => {
-        if (parseMilliseconds(value, name) !== 0) throw new PgError('0A000', `${name} is not supported yet`, {hint: 'Use 0.'});
-        return '0';
-    }},
+    {
+        name: 'idle_in_transaction_session_timeout',
+        default: '0',
+        parse: (value, name) => {
+            if (parseMilliseconds(value, name) !== 0)
+                throw new PgError('0A000', `${name} is not supported yet`, {hint: 'Use 0.'});
+            return '0';
+        },
+    },
     {name: 'transaction_isolation', default: 'read committed', parse: isolation},
     {name: 'default_transaction_isolation', default: 'read committed', parse: isolation},
     {name: 'transaction_read_only', default: 'off', parse: boolean},
     {name: 'transaction_deferrable', default: 'off', parse: boolean},
-    {name: 'synchronous_commit', default: 'on', parse: (value, name) => {
-        const level = ['local', 'remote_write', 'remote_apply'].includes(value.toLowerCase()) ? value.toLowerCase() : boolean(value, name);
-        if (level === 'off') throw new PgError('0A000', 'synchronous_commit = off is not supported', {hint: 'Every commit is durable before it is acknowledged.'});
-        return level;
-    }},
+    {
+        name: 'synchronous_commit',
+        default: 'on',
+        parse: (value, name) => {
+            const level = ['local', 'remote_write', 'remote_apply'].includes(value.toLowerCase())
+                ? value.toLowerCase()
+                : boolean(value, name);
+            if (level === 'off')
+                throw new PgError('0A000', 'synchronous_commit = off is not supported', {
+                    hint: 'Every commit is durable before it is acknowledged.',
+                });
+            return level;
+        },
+    },
     {name: 'row_security', default: 'on', parse: boolean},
     {name: 'zero_damaged_pages', default: 'off', parse: refuseOn('zero_damaged_pages is not supported')},
     {name: 'tidewire.all_users', default: 'off', parse: boolean},

@@ -106,7 +106,10 @@ async function write(ledger: Ledger, writer: number, stopped: () => boolean): Pr
 function statementOf(ledger: Ledger, writer: number): {readonly sql: string; readonly changes: Changes} {
     const changes = new Map<number, Row | null>();
     const statements: string[] = [];
-    const ids = random.some(Array.from({length: IDS_PER_WRITER}, (_, index) => writer * 1000 + index), random.integer(1, 3));
+    const ids = random.some(
+        Array.from({length: IDS_PER_WRITER}, (_, index) => writer * 1000 + index),
+        random.integer(1, 3),
+    );
     for (const id of ids) {
         const before = ledger.rows.get(id);
         const row: Row = {
@@ -122,7 +125,11 @@ function statementOf(ledger: Ledger, writer: number): {readonly sql: string; rea
             );
             changes.set(id, row);
         } else if (random.chance(0.25)) {
-            statements.push(random.chance(0.5) ? `delete from acc where id = ${id}` : `delete from acc where id % 1000 = ${id % 1000} and id / 1000 = ${writer}`);
+            statements.push(
+                random.chance(0.5)
+                    ? `delete from acc where id = ${id}`
+                    : `delete from acc where id % 1000 = ${id % 1000} and id / 1000 = ${writer}`,
+            );
             changes.set(id, null);
         } else {
             const where = random.chance(0.6) ? `id = ${id}` : `id + 0 = ${id}`;
@@ -186,7 +193,12 @@ async function verify(): Promise<void> {
         if (inDoubt !== undefined) {
             const happened = [...inDoubt].every(([id, row]) => same(actual.get(id), row ?? undefined));
             const didNot = [...inDoubt.keys()].every((id) => same(actual.get(id), ledger.rows.get(id)));
-            const seen = [...inDoubt].map(([id, row]) => ({id, before: ledger.rows.get(id), sent: row, found: actual.get(id)}));
+            const seen = [...inDoubt].map(([id, row]) => ({
+                id,
+                before: ledger.rows.get(id),
+                sent: row,
+                found: actual.get(id),
+            }));
             expect(happened || didNot, `a transaction is there in part: ${JSON.stringify(seen)}`).toBe(true);
             if (happened) ledger.apply(inDoubt);
             ledger.inDoubt = undefined;
@@ -211,7 +223,10 @@ async function verify(): Promise<void> {
     expect(numbers.has(drawn?.[0] ?? ''), 'a number is given twice').toBe(false);
     numbers.add(drawn?.[0] ?? '');
     const journal = new Set((await client.rows('select n from journal')).map(([n]) => n));
-    expect([...numbers].filter((number) => !journal.has(number)), 'acknowledged numbers that are lost').toEqual([]);
+    expect(
+        [...numbers].filter((number) => !journal.has(number)),
+        'acknowledged numbers that are lost',
+    ).toEqual([]);
     const [newest] = await client.rows('select max(_seq) from journal');
     expect(BigInt(newest?.[0] ?? 0) > lastSeq, '_seq goes on').toBe(true);
     lastSeq = BigInt(newest?.[0] ?? 0);
@@ -231,6 +246,9 @@ function sortedRows(rows: ReadonlyMap<number, Row>): unknown[] {
 
 /** The kill ends connections; anything else is a finding. */
 function rethrowUnlessKilled(error: unknown): void {
-    const text = error instanceof Error ? `${error.name} ${error.message} ${String((error as {code?: unknown}).code)}` : String(error);
+    const text =
+        error instanceof Error
+            ? `${error.name} ${error.message} ${String((error as {code?: unknown}).code)}`
+            : String(error);
     if (!/closed|ECONNRESET|ECONNREFUSED|EPIPE|57P01|57P03/.test(text)) throw error;
 }

@@ -67,27 +67,31 @@ const PAUSES: readonly Pause[] = [
 
 describe.each(PAUSES)('pauses: $name', ({run, isCrash, timesMax}) => {
     const scenarios = SCENARIOS.filter(({drawsNumbers}) => !isCrash || !drawsNumbers);
-    test.each(scenarios)('$name', async (scenario) => {
-        let paused = 0;
-        const answers = await expectedAnswers(scenario);
-        let client = await server.connect({timezone: 'UTC'});
-        const differences: string[] = [];
-        for (const [index, sql] of scenario.statements.entries()) {
-            if (sql === '-- pause') {
-                if (++paused > timesMax) continue;
-                await client.close();
-                await run();
-                client = await server.connect({timezone: 'UTC'});
-                continue;
+    test.each(scenarios)(
+        '$name',
+        async (scenario) => {
+            let paused = 0;
+            const answers = await expectedAnswers(scenario);
+            let client = await server.connect({timezone: 'UTC'});
+            const differences: string[] = [];
+            for (const [index, sql] of scenario.statements.entries()) {
+                if (sql === '-- pause') {
+                    if (++paused > timesMax) continue;
+                    await client.close();
+                    await run();
+                    client = await server.connect({timezone: 'UTC'});
+                    continue;
+                }
+                const answer = answers[index];
+                if (answer === undefined) throw new Error('one answer for each statement');
+                const difference = compareStatement(sql, await client.run(sql), answer);
+                if (difference !== undefined) differences.push(`${sql}\n    ${difference}`);
             }
-            const answer = answers[index];
-            if (answer === undefined) throw new Error('one answer for each statement');
-            const difference = compareStatement(sql, await client.run(sql), answer);
-            if (difference !== undefined) differences.push(`${sql}\n    ${difference}`);
-        }
-        await client.close();
-        expect(differences).toEqual([]);
-    }, 240_000);
+            await client.close();
+            expect(differences).toEqual([]);
+        },
+        240_000,
+    );
 });
 
 async function flushAll(): Promise<void> {

@@ -31,6 +31,8 @@ export class GeneratedSession {
     readonly #queries: QueryGenerator;
     readonly #changes: ChangeGenerator;
     readonly differences: Difference[] = [];
+    /** Messages of refusals (0A000), each with a statement. */
+    readonly refused = new Map<string, string>();
     /** Errors by SQLSTATE, to see that most statements succeed. */
     readonly sqlstates = new Map<string, number>();
     #step = 0;
@@ -134,6 +136,12 @@ export class GeneratedSession {
         const ordered = /\border by\b[^)]*$/.test(sql);
         const difference = compareOutcomes(actual, expected, {ordered, approximate: true});
         if (difference === undefined) return;
+        if (actual.sqlstate === '0A000' && expected.sqlstate === undefined) {
+            // Refused with a clear error. In a transaction it has aborted one of the two.
+            this.refused.set(actual.message ?? '', sql);
+            await this.#resynchronise();
+            return;
+        }
         if (tolerable(actual, expected)) return;
         this.differences.push({step: this.#step, sql, difference});
         if (/^(insert|update|delete|commit|rollback)/.test(sql)) await this.#resynchronise();

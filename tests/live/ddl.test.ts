@@ -136,7 +136,9 @@ describe('a live query goes on after', () => {
         const reader = await server.connectPg();
         clients.push(reader);
         for (let run = 0; run < 10; run++) {
-            const emptied = admin.query(`BEGIN; TRUNCATE ${table}; INSERT INTO ${table} VALUES (${run}, ${run}); COMMIT`);
+            const emptied = admin.query(
+                `BEGIN; TRUNCATE ${table}; INSERT INTO ${table} VALUES (${run}, ${run}); COMMIT`,
+            );
             const subscription = await subscribe(reader, `SELECT id, v FROM ${table}`);
             await emptied;
             await admin.query(`INSERT INTO ${table} VALUES (100, ${run})`);

@@ -47,7 +47,9 @@ async function resumed(query: string, fromSeq: string | undefined): Promise<Subs
 
 describe('a live query that resumes', () => {
     test('gets exactly what it missed, from every event', async () => {
-        await admin.query('CREATE TABLE missed (id int PRIMARY KEY, v int); INSERT INTO missed SELECT g, g FROM generate_series(1, 5) g');
+        await admin.query(
+            'CREATE TABLE missed (id int PRIMARY KEY, v int); INSERT INTO missed SELECT g, g FROM generate_series(1, 5) g',
+        );
         const query = 'SELECT id, v FROM missed WHERE v > 2';
         const whole = await subscribe(await connected(), query);
         await admin.query('UPDATE missed SET v = v - 1');
@@ -75,11 +77,13 @@ describe('a live query that resumes', () => {
     test('goes on live after what it missed, with writers going on', async () => {
         await admin.query('CREATE TABLE busy (id int PRIMARY KEY, v int)');
         const query = 'SELECT id, v FROM busy';
-        let writing = true;
+        const stop = new AbortController();
         const writer = await connected();
         const written = (async (): Promise<void> => {
-            for (let step = 0; writing; step++) {
-                await writer.query(`INSERT INTO busy VALUES (${step % 50}, ${step}) ON CONFLICT (id) DO UPDATE SET v = ${step}`);
+            for (let step = 0; !stop.signal.aborted; step++) {
+                await writer.query(
+                    `INSERT INTO busy VALUES (${step % 50}, ${step}) ON CONFLICT (id) DO UPDATE SET v = ${step}`,
+                );
             }
         })();
         const all: Subscription['events']['all'] = [];
@@ -93,7 +97,7 @@ describe('a live query that resumes', () => {
             all.push(...part.events.all);
             from = part.events.lastSeq;
         }
-        writing = false;
+        stop.abort();
         await written;
         const last = await resumed(query, from);
         const {rows} = await admin.query({text: query, rowMode: 'array'});
@@ -129,6 +133,10 @@ describe('a live query that resumes', () => {
 describe('a consumer that does not read', () => {
     test('of a COPY is ended with a resumable error, and the writer does not wait for it', async () => {
         await admin.query('CREATE TABLE wide (id int PRIMARY KEY, note text)');
+        await writeMuch();
+        await admin.query('TRUNCATE wide');
+        const aloneMs = await writeMuch();
+        await admin.query('TRUNCATE wide');
         const slow = await connected();
         const subscription = await subscribe(slow, 'wide');
         socketOf(slow).pause();
@@ -143,7 +151,8 @@ describe('a consumer that does not read', () => {
         await rest.events.has('the last row', () => rest.events.all.at(-1)?.row?.['id'] === 4000);
         const ids = [...events.changes, ...rest.events.changes].map(({row}) => row?.['id']);
         expect(ids).toEqual(Array.from({length: 4000}, (_, index) => index + 1));
-        expect(tookMs).toBeLessThan(20_000);
+        // Generous: the machine may be busy. A writer that waits would wait for ever.
+        expect(tookMs).toBeLessThan(3 * aloneMs + 2000);
     }, 60_000);
 
     test('of LISTEN gets an error event that says where to resume, and keeps its connection', async () => {
@@ -165,6 +174,19 @@ describe('a consumer that does not read', () => {
         expect(await liveQueries()).toBe(2);
     }, 60_000);
 
+    test('of LISTEN that does not even read its socket is told so when it reads again', async () => {
+        await admin.query('TRUNCATE wide');
+        const {client, events} = await listen(server, 'SELECT * FROM wide');
+        clients.push(client);
+        socketOf(client).pause();
+        await writeMuch();
+        await waitUntil('the cut', 8000, async () => (await liveQueries()) === 0);
+        socketOf(client).resume();
+        await events.has('the error', () => events.ops.at(-1) === 'error');
+        expect(events.all.at(-1)).toMatchObject({code: '54000', _seq: events.all.at(-2)?._seq});
+        expect((await client.query('SELECT 1 AS one')).rows).toEqual([{one: 1}]);
+    }, 60_000);
+
     test('while its snapshot is sent loses nothing of what comes meanwhile', async () => {
         await admin.query('TRUNCATE wide');
         await writeMuch();
@@ -176,7 +198,11 @@ describe('a consumer that does not read', () => {
         await admin.query('DELETE FROM wide WHERE id % 4 = 0');
         socketOf(slow).resume();
         const {events} = await opening;
-        await events.has('all deletes', () => events.ops.filter((op) => op === 'delete' || op === 'snapshot').length >= 4000 && held().size === 3000);
+        await events.has(
+            'all deletes',
+            () =>
+                events.ops.filter((op) => op === 'delete' || op === 'snapshot').length >= 4000 && held().size === 3000,
+        );
         function held(): Map<number, number> {
             const keyed = events.all.map((event) => ({
                 ...event,
@@ -214,11 +240,17 @@ test('1,000 live queries on one table by key: a write reaches its own and costs 
     }
     expect(await liveQueries()).toBe(1000);
     const began = performance.now();
-    for (let id = 0; id < 1000; id++) await admin.query('INSERT INTO rooms VALUES ($1, $2, $3)', [id, (id * 7) % 1000, id]);
+    for (let id = 0; id < 1000; id++)
+        await admin.query('INSERT INTO rooms VALUES ($1, $2, $3)', [id, (id * 7) % 1000, id]);
     const tookMs = performance.now() - began;
     await admin.query('UPDATE rooms SET room = 1 WHERE room = 0');
-    await waitUntil('all events', 10_000, () => [...seen.values()].every((list) => list.length >= 2) && seen.get(queries[1] ?? '')?.length === 3);
-    const ops = (room: number): string[] => (seen.get(queries[room] ?? '') ?? []).map((json) => (JSON.parse(json) as {op: string}).op);
+    await waitUntil(
+        'all events',
+        10_000,
+        () => [...seen.values()].every((list) => list.length >= 2) && seen.get(queries[1] ?? '')?.length === 3,
+    );
+    const ops = (room: number): string[] =>
+        (seen.get(queries[room] ?? '') ?? []).map((json) => (JSON.parse(json) as {op: string}).op);
     expect(ops(0)).toEqual(['ready', 'insert', 'leave']);
     expect(ops(1)).toEqual(['ready', 'insert', 'enter']);
     expect(ops(999)).toEqual(['ready', 'insert']);
@@ -244,7 +276,7 @@ test('after a restart of the server a live query resumes only where nothing is m
     await admin.query('INSERT INTO kept VALUES (2)');
     await events.count(3);
     const last = events.lastSeq;
-    const ended: {code?: string}[] = [];
+    const ended: (Error & {code?: string})[] = [];
     client.on('error', (error) => ended.push(error));
     admin.on('error', () => undefined);
     await server.restart();

@@ -119,7 +119,9 @@ describe('a LISTEN of a query over a stream table', () => {
             for (let step = 0; step < 60; step++) {
                 const id = step * 4 + index;
                 const room = step % 3 === 0 ? 'NULL' : '1';
-                await writer.query(`INSERT INTO ${table} VALUES (${id}, ${step}, ${room}), (${-id - 1}, ${step + 1}, 1)`);
+                await writer.query(
+                    `INSERT INTO ${table} VALUES (${id}, ${step}, ${room}), (${-id - 1}, ${step + 1}, 1)`,
+                );
                 if (step % 5 === 4) await writer.query(`DELETE FROM ${table} WHERE id BETWEEN ${id - 8} AND ${id - 6}`);
                 if (step % 7 === 6) await writer.query(`BEGIN; DELETE FROM ${table}; ROLLBACK`);
             }
@@ -156,8 +158,12 @@ function isEqual(left: ReadonlyMap<number, number>, right: ReadonlyMap<number, n
 describe('a LISTEN of a query', () => {
     test('takes only rows for which the filter is true: NULL is not', async () => {
         const table = await newTable('shared');
-        const {events} = await listening(`SELECT id, room FROM ${table} WHERE NOT (room = 1) AND (note LIKE 'a%' OR room > 5)`);
-        await admin.query(`INSERT INTO ${table} VALUES (1, 0, NULL, 'a'), (2, 0, 2, NULL), (3, 0, 7, NULL), (4, 0, 2, 'ab')`);
+        const {events} = await listening(
+            `SELECT id, room FROM ${table} WHERE NOT (room = 1) AND (note LIKE 'a%' OR room > 5)`,
+        );
+        await admin.query(
+            `INSERT INTO ${table} VALUES (1, 0, NULL, 'a'), (2, 0, 2, NULL), (3, 0, 7, NULL), (4, 0, 2, 'ab')`,
+        );
         await admin.query(`UPDATE ${table} SET room = NULL WHERE id = 3`);
         await admin.query(`UPDATE ${table} SET room = 3 WHERE id IN (1, 2)`);
         await admin.query(`DELETE FROM ${table} WHERE id < 4`);
@@ -235,7 +241,9 @@ describe('a LISTEN of a query', () => {
         await client.query('COMMIT');
         await admin.query(`INSERT INTO ${table} VALUES (4, 4)`);
         await client.query('SELECT pg_sleep(0.1)');
-        expect(seen.map((payload) => JSON.parse(payload) as {op: string; row?: unknown}).map(({op, row}) => [op, row])).toEqual([
+        expect(
+            seen.map((payload) => JSON.parse(payload) as {op: string; row?: unknown}).map(({op, row}) => [op, row]),
+        ).toEqual([
             ['ready', undefined],
             ['insert', {id: 3, v: 3}],
             ['insert', {id: 4, v: 4}],
@@ -246,7 +254,9 @@ describe('a LISTEN of a query', () => {
         const client = await connected();
         const seen: string[] = [];
         client.on('notification', ({payload}) => seen.push(payload ?? ''));
-        await client.query('BEGIN; CREATE TABLE fresh (id int PRIMARY KEY, v int); LISTEN "SELECT id, v FROM fresh"; COMMIT');
+        await client.query(
+            'BEGIN; CREATE TABLE fresh (id int PRIMARY KEY, v int); LISTEN "SELECT id, v FROM fresh"; COMMIT',
+        );
         await admin.query('INSERT INTO fresh VALUES (1, 1)');
         await client.query('SELECT pg_sleep(0.1)');
         expect(seen.map((payload) => (JSON.parse(payload) as {op: string}).op)).toEqual(['ready', 'insert']);

@@ -131,11 +131,7 @@ export class Subscription implements Submittable {
 }
 
 /** COPY (SUBSCRIBE TO query) TO STDOUT in JSON lines; resolves at the ready mark, or when it was refused. */
-export async function subscribe(
-    client: Client,
-    query: string,
-    options = '',
-): Promise<Subscription> {
+export async function subscribe(client: Client, query: string, options = ''): Promise<Subscription> {
     const subscription = new Subscription(`COPY (SUBSCRIBE TO ${query} ${options}) TO STDOUT (FORMAT json)`);
     client.query(subscription);
     await Promise.race([subscription.events.ready(), subscription.finished]);

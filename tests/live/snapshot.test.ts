@@ -34,7 +34,11 @@ describe.each(['shared', 'user', 'stream'] as const)('the snapshot of a %s table
         await admin.query(`INSERT INTO ${table} SELECT g, g, 'cold ' || g FROM generate_series(1, ${COLD_ROWS}) g`);
         await admin.query(`CALL system.flush('${table}')`);
         const query = `SELECT id, v FROM ${table} WHERE v % 4 <> 3`;
-        const writers = new Writers(await Promise.all(Array.from({length: WRITERS}, () => server.connectPg())), table, kind !== 'stream');
+        const writers = new Writers(
+            await Promise.all(Array.from({length: WRITERS}, () => server.connectPg())),
+            table,
+            kind !== 'stream',
+        );
         const reader = await server.connectPg();
         try {
             for (let run = 0; run < RUNS; run++) {
@@ -174,7 +178,10 @@ test('rows of a stream that expire are deletes, hot and cold, and a snapshot bef
     // The key of a row that has expired is free, whether the row was removed already or not.
     await admin.query('INSERT INTO brief VALUES (7, 70)');
     for (const each of [events, after.events]) {
-        await each.has('the end of all rows', () => each.ops.includes('insert') && replay(new Map(), each.all).size === 0);
+        await each.has(
+            'the end of all rows',
+            () => each.ops.includes('insert') && replay(new Map(), each.all).size === 0,
+        );
     }
     expect(events.changes.filter(({op}) => op === 'delete').length).toBe(8);
     await cancel(server, reader);

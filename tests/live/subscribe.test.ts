@@ -59,7 +59,10 @@ describe('COPY (SUBSCRIBE TO …) TO STDOUT', () => {
         ['(FORMAT json)', (line: string) => line],
     ])('sends the snapshot, its mark, then changes, in the format %s', async (format, decode) => {
         const client = await connected();
-        const subscription = new Subscription(`COPY (SUBSCRIBE TO SELECT id, v, body FROM m) TO STDOUT ${format}`, decode);
+        const subscription = new Subscription(
+            `COPY (SUBSCRIBE TO SELECT id, v, body FROM m) TO STDOUT ${format}`,
+            decode,
+        );
         client.query(subscription);
         await subscription.events.ready();
         expect(subscription.events.ops).toEqual(['snapshot', 'snapshot', 'snapshot', 'ready']);
@@ -91,7 +94,19 @@ describe('COPY (SUBSCRIBE TO …) TO STDOUT', () => {
 
     test('streams to psql, whose Ctrl-C ends it', async () => {
         const psql = requirePostgresProgram('psql');
-        const args = ['-oL', psql, '-X', '-h', '127.0.0.1', '-p', String(server.port), '-U', server.user, '-d', server.database];
+        const args = [
+            '-oL',
+            psql,
+            '-X',
+            '-h',
+            '127.0.0.1',
+            '-p',
+            String(server.port),
+            '-U',
+            server.user,
+            '-d',
+            server.database,
+        ];
         const child = spawn('stdbuf', [...args, '-c', 'COPY (SUBSCRIBE TO m WHERE v > 0) TO STDOUT (FORMAT json)']);
         const events = new Events();
         let rest = '';
@@ -117,12 +132,16 @@ describe('COPY (SUBSCRIBE TO …) TO STDOUT', () => {
         expect(code).toBe(1);
     });
 
-    test('ends when the client goes away in the middle', async () => {
-        const client = await connected();
-        await subscribe(client, 'm');
-        expect(await liveQueries()).toBe(1);
-        (client as unknown as {connection: {stream: {destroy(): void}}}).connection.stream.destroy();
-        await waitUntil('no live query', 5000, async () => (await liveQueries()) === 0);
+    test('and SUBSCRIBE TO … end when the client goes away in the middle', async () => {
+        for (const sql of ['COPY (SUBSCRIBE TO m) TO STDOUT (FORMAT json)', 'SUBSCRIBE TO m']) {
+            const client = await connected();
+            const subscription = new Subscription(sql);
+            client.query(subscription);
+            await subscription.events.ready();
+            expect(await liveQueries()).toBe(1);
+            (client as unknown as {connection: {stream: {destroy(): void}}}).connection.stream.destroy();
+            await waitUntil('no live query', 5000, async () => (await liveQueries()) === 0);
+        }
     });
 
     test('ends by statement_timeout and by KILL LIVE QUERY', async () => {
@@ -140,7 +159,9 @@ describe('COPY (SUBSCRIBE TO …) TO STDOUT', () => {
             expect(killed.error).toMatchObject({code: '57014', message: 'canceling live query due to user request'});
         }
         await expect(admin.query(`KILL LIVE QUERY 'live-0'`)).rejects.toMatchObject({code: '42704'});
-        expect((await admin.query(`SELECT system.kill_live_query('live-0') AS killed`)).rows).toEqual([{killed: false}]);
+        expect((await admin.query(`SELECT system.kill_live_query('live-0') AS killed`)).rows).toEqual([
+            {killed: false},
+        ]);
     });
 
     test('in a transaction tells only what is committed, and leaves the transaction usable after an error', async () => {

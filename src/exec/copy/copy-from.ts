@@ -17,6 +17,7 @@ import {isWait, settleWait} from '../utility/waits.ts';
 import {DEFAULT, type InsertPlan, insertRows} from '../write/insert.ts';
 import type {TableWriter} from '../write/table-writer.ts';
 import type {CopyOptions} from './copy-options.ts';
+import {BinaryRows, type ReadRow, type RowsRead, TextRows} from './copy-rows.ts';
 import {atPlace, copyContext, type CopyParser, type CopyRecord} from './copy-records.ts';
 import type {CopyTarget} from './copy-target.ts';
 import {CsvParser} from './csv-parser.ts';
@@ -63,8 +64,7 @@ class CopyFromRun {
     readonly #copy: CopyFrom;
     readonly #context: StatementContext;
     readonly #writer: TableWriter;
-    readonly #parser: CopyParser;
-    readonly #builder: RowBuilder;
+    readonly #source: RowsRead;
     readonly #plan: InsertPlan;
     readonly #filter: ((row: CopyRow) => readonly Datum[] | undefined) | undefined;
     readonly #batch = new Batch();
@@ -85,16 +85,21 @@ class CopyFromRun {
         if (copy.options.freeze) assertFreezable(copy.target, context);
         const positions = columns.map((column) => table.columns.indexOf(column));
         const defaulted = table.columns.map((_, i) => i).filter((i) => !positions.includes(i));
-        this.#parser = makeParser(copy);
-        this.#builder = new RowBuilder({
-            table: table.name,
-            columns,
-            hasDefault: positions.map((position) => this.#writer.hasDefault(position)),
-            types: context.catalog.types,
-            settings: context.output,
-            options: copy.options,
-            notice: (fields) => context.notice(fields),
-        });
+        this.#source =
+            copy.options.format === 'binary'
+                ? new BinaryRows(table.name, columns, context.catalog.types)
+                : new TextRows(
+                      makeParser(copy),
+                      new RowBuilder({
+                          table: table.name,
+                          columns,
+                          hasDefault: positions.map((position) => this.#writer.hasDefault(position)),
+                          types: context.catalog.types,
+                          settings: context.output,
+                          options: copy.options,
+                          notice: (fields) => context.notice(fields),
+                      }),
+                  );
         this.#filter = copy.where === undefined ? undefined : this.#compileFilter(copy.where, positions, defaulted);
         const {store} = this.#writer;
         const base = {store, writer: this.#writer, conflict: null, returning: null};
@@ -107,26 +112,26 @@ class CopyFromRun {
 
     async run(): Promise<number> {
         const {writer} = this.#context;
-        const data = writer.copyIn(false, this.#copy.target.columns.length);
+        const isBinary = this.#copy.options.format === 'binary';
+        const data = writer.copyIn(isBinary, this.#copy.target.columns.length);
         let turnEnds = performance.now() + TURN_MS_MAX;
         for await (const chunk of data) {
-            for (const record of this.#parser.push(chunk)) {
-                if (!this.#add(record)) continue;
+            for (const read of this.#source.push(chunk)) {
+                if (!this.#add(read)) continue;
                 await this.#flush();
                 if (performance.now() < turnEnds) continue;
                 await new Promise((resolve) => setImmediate(resolve));
                 turnEnds = performance.now() + TURN_MS_MAX;
             }
         }
-        for (const record of this.#parser.finish()) if (this.#add(record)) await this.#flush();
+        for (const read of this.#source.finish()) if (this.#add(read)) await this.#flush();
         await this.#flush();
-        this.#builder.reportSkipped();
+        this.#source.reportSkipped();
         return this.#written;
     }
 
     /** True when the batch is full. */
-    #add(record: CopyRecord): boolean {
-        const row = this.#builder.row(record);
+    #add({row, record}: ReadRow): boolean {
         if (row === undefined) return false;
         const kept = this.#filter === undefined ? row : this.#filtered(row, record);
         if (kept === undefined) return false;
@@ -138,8 +143,13 @@ class CopyFromRun {
         try {
             return this.#filter?.(row);
         } catch (error) {
-            throw atPlace(error, copyContext(this.#copy.target.table.name, record.lineNumber, {line: record.line}));
+            throw atPlace(error, copyContext(this.#copy.target.table.name, record.lineNumber, this.#lineOf(record)));
         }
+    }
+
+    /** A tuple of the binary format has no text to show. */
+    #lineOf({line}: CopyRecord): {readonly line: string} | undefined {
+        return this.#copy.options.format === 'binary' ? undefined : {line};
     }
 
     /** Writes the batch whole; after a wait, whole again. */
@@ -169,7 +179,7 @@ class CopyFromRun {
     #placed(error: unknown): unknown {
         const record = this.#batch.current;
         if (record === undefined) return error;
-        const place = error instanceof PgError && error.code === '23505' ? undefined : {line: record.line};
+        const place = error instanceof PgError && error.code === '23505' ? undefined : this.#lineOf(record);
         return atPlace(error, copyContext(this.#copy.target.table.name, record.lineNumber, place));
     }
 

@@ -11,7 +11,7 @@ import {notSupported, PgError} from '../../../catalog/errors.ts';
 export type ColumnChoice = 'all' | readonly string[];
 
 export interface CopyOptions {
-    readonly format: 'text' | 'csv';
+    readonly format: 'text' | 'csv' | 'binary';
     readonly header: 'none' | 'skip' | 'match';
     readonly delimiter: string;
     readonly null: string;
@@ -31,7 +31,7 @@ export interface CopyOptions {
 
 /** Everything as given; undefined = not given. */
 interface Given {
-    format?: 'text' | 'csv';
+    format?: CopyOptions['format'];
     freeze?: boolean;
     delimiter?: string;
     null?: string;
@@ -68,6 +68,7 @@ export function readCopyOptions(statement: AstFields, isFrom: boolean): CopyOpti
         rejectLimit: given.reject_limit,
         logVerbosity: given.log_verbosity ?? 'default',
     };
+    if (options.format === 'binary') checkBinary(options, given);
     check(options, given, csv, isFrom);
     return options;
 }
@@ -171,9 +172,8 @@ export function readBoolean(name: string, arg: unknown): boolean {
     throw new PgError('42601', `${name} requires a Boolean value`);
 }
 
-function readFormat(text: string): 'text' | 'csv' {
-    if (text === 'text' || text === 'csv') return text;
-    if (text === 'binary') throw notSupported('COPY in binary format', 'Use FORMAT text or csv.');
+function readFormat(text: string): CopyOptions['format'] {
+    if (text === 'text' || text === 'csv' || text === 'binary') return text;
     throw new PgError('22023', `COPY format "${text}" not recognized`);
 }
 
@@ -226,6 +226,17 @@ function readRejectLimit(arg: unknown): number {
     if (!Number.isSafeInteger(limit)) throw new PgError('42601', 'reject_limit requires a numeric value');
     if (limit <= 0) throw new PgError('22023', `REJECT_LIMIT (${limit}) must be greater than zero`);
     return limit;
+}
+
+/** What has a meaning for text alone. */
+function checkBinary(options: CopyOptions, given: Given): void {
+    for (const name of ['delimiter', 'null', 'default'] as const) {
+        if (given[name] !== undefined) {
+            throw new PgError('42601', `cannot specify ${name.toUpperCase()} in BINARY mode`);
+        }
+    }
+    if (options.header !== 'none') throw new PgError('0A000', 'cannot specify HEADER in BINARY mode');
+    if (options.onError !== 'stop') throw new PgError('42601', 'only ON_ERROR STOP is allowed in BINARY mode');
 }
 
 /** Lower case letters, digits, dot and backslash have a meaning of their own in the text format. */

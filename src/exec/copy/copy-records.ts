@@ -47,10 +47,15 @@ function shown(text: string): string {
 export function copyContext(
     table: string,
     lineNumber: number,
-    place: {readonly line: string} | {readonly column: string; readonly value: CopyField} | undefined,
+    place:
+        | {readonly line: string}
+        | {readonly column: string; readonly value: CopyField}
+        | {readonly binaryColumn: string}
+        | undefined,
 ): string {
     const start = `COPY ${table}, line ${lineNumber}`;
     if (place === undefined) return start;
+    if ('binaryColumn' in place) return `${start}, column ${place.binaryColumn}`;
     if ('line' in place) return `${start}: "${shown(place.line)}"`;
     if (typeof place.value !== 'string') return `${start}, column ${place.column}: null input`;
     return `${start}, column ${place.column}: "${shown(place.value)}"`;

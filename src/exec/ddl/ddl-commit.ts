@@ -192,11 +192,7 @@ function replacementsOf(changes: readonly CatalogChange[]): ReadonlyMap<number, 
     return replacements;
 }
 
-function noteForFeed(
-    transaction: Transaction,
-    final: CatalogChange,
-    replacements: ReadonlyMap<number, number>,
-): void {
+function noteForFeed(transaction: Transaction, final: CatalogChange, replacements: ReadonlyMap<number, number>): void {
     const created = new Map<number, TableDescriptor>();
     for (const {before, after} of final.tables) {
         if (after !== undefined && before?.tableId !== after.tableId) created.set(after.tableId, after);

@@ -22,7 +22,7 @@ function sequence(sequenceId: number, name: string): SequenceDescriptor {
         cycle: false,
         ownedBy: undefined,
         identity: false,
-    acl: undefined,
+        acl: undefined,
     };
 }
 

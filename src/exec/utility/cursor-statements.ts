@@ -55,7 +55,13 @@ export async function planDeclare(
             session.cursors.assertFree(name);
             const {rows} = await inner.start(executing, NO_PARAMETERS);
             if (rows === null) throw new PgError('42P11', 'cannot open a query without rows as cursor');
-            const traits = {name, statement: statement.sql, scroll, withHold, serial: session.nextPortalSerial()} as const;
+            const traits = {
+                name,
+                statement: statement.sql,
+                scroll,
+                withHold,
+                serial: session.nextPortalSerial(),
+            } as const;
             session.cursors.add(new Cursor(traits, inner, rows, executing.writer));
             return 'DECLARE CURSOR';
         },
@@ -150,7 +156,10 @@ class FetchedRows implements RowSource {
         const write = this.#rowWriter(writer);
         if (this.#fetched === undefined && rowsMax === 0) {
             this.#fetched = [];
-            const rows = await this.#fetch({row: write, writer: this.#isText ? writer : new RowTextWriter(writer, write)});
+            const rows = await this.#fetch({
+                row: write,
+                writer: this.#isText ? writer : new RowTextWriter(writer, write),
+            });
             return {rows, done: true};
         }
         const fetched = (this.#fetched ??= await this.#fetchAll(writer));

@@ -81,7 +81,9 @@ export function planVacuum(fields: AstFields, context: StatementContext): Plan {
         if (!known.has(name)) throw new PgError('42601', `unrecognized ${command} option "${name}"`);
     }
     const targets = nodesOf(fields, 'rels').map(({fields: target}) => target);
-    const named = targets.filter((target) => !isSystemTarget(target, context)).map((target) => readTarget(target, context));
+    const named = targets
+        .filter((target) => !isSystemTarget(target, context))
+        .map((target) => readTarget(target, context));
     const system = targets.filter((target) => isSystemTarget(target, context));
     return commandPlan(context, async (executing) => {
         // Catalogs are PostgreSQL's own and need nothing; that they exist, it says.

@@ -2,23 +2,20 @@
  * A ResponseWriter that hands rows over as texts instead of sending them: for COPY TO, EXECUTE of expressions, binary
  * FETCH and EXPLAIN ANALYZE. Any plan's rows can be read through it.
  *
- * What must stay true: the plan was started with text formats (no result formats), so that every value comes as text;
- * congestion is that of the real writer, so that a slow client slows the query.
+ * What must stay true: the plan was started with text formats (no result formats), so that every value comes as text.
  */
 import {strict as assert} from 'node:assert';
-import type {CopyInData, ErrorFields, FieldDescription, ResponseWriter} from '../../../wire/handler.ts';
+import type {ResponseWriter} from '../../../wire/handler.ts';
+import {RowsWriter} from './rows-writer.ts';
 
 export type TextRow = (string | null)[];
 
-const DATA_ROW = 0x44;
-
-export class RowTextWriter implements ResponseWriter {
-    readonly #writer: ResponseWriter;
+export class RowTextWriter extends RowsWriter {
     readonly #onRow: (row: TextRow) => void;
     #row: TextRow = [];
 
     constructor(writer: ResponseWriter, onRow: (row: TextRow) => void) {
-        this.#writer = writer;
+        super(writer);
         this.#onRow = onRow;
     }
 
@@ -28,6 +25,10 @@ export class RowTextWriter implements ResponseWriter {
 
     endRow(): void {
         this.#onRow(this.#row);
+    }
+
+    rowBody(body: Buffer): void {
+        this.#onRow(readDataRow(body, 0));
     }
 
     valueNull(): void {
@@ -49,38 +50,6 @@ export class RowTextWriter implements ResponseWriter {
     /** Text that was bytes already. */
     valueBytes(bytes: Uint8Array): void {
         this.#row.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
-    }
-
-    /** Whole DataRow messages, as the reference path forwards them. */
-    raw(bytes: Uint8Array): void {
-        const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-        let at = 0;
-        while (at < buffer.length) {
-            assert(buffer[at] === DATA_ROW, 'a message other than DataRow among rows');
-            const end = at + 1 + buffer.readInt32BE(at + 1);
-            this.#onRow(readDataRow(buffer, at + 5));
-            at = end;
-        }
-    }
-
-    notice(fields: ErrorFields): void {
-        this.#writer.notice(fields);
-    }
-
-    get bufferedBytes(): number {
-        return this.#writer.bufferedBytes;
-    }
-
-    get congested(): boolean {
-        return this.#writer.congested;
-    }
-
-    drained(): Promise<void> {
-        return this.#writer.drained();
-    }
-
-    flush(): void {
-        this.#writer.flush();
     }
 
     valueInt16(_value: number): void {
@@ -106,66 +75,6 @@ export class RowTextWriter implements ResponseWriter {
     valueBool(_value: boolean): void {
         binary();
     }
-
-    parseComplete(): void {
-        notRows();
-    }
-
-    bindComplete(): void {
-        notRows();
-    }
-
-    closeComplete(): void {
-        notRows();
-    }
-
-    noData(): void {
-        notRows();
-    }
-
-    parameterDescription(_typeOids: readonly number[]): void {
-        notRows();
-    }
-
-    rowDescription(_fields: readonly FieldDescription[], _formats: readonly number[]): void {
-        notRows();
-    }
-
-    commandComplete(_tag: string): void {
-        notRows();
-    }
-
-    emptyQueryResponse(): void {
-        notRows();
-    }
-
-    portalSuspended(): void {
-        notRows();
-    }
-
-    parameterStatus(_name: string, _value: string): void {
-        notRows();
-    }
-
-    notification(_processId: number, _channel: string, _payload: string): void {
-        notRows();
-    }
-
-    copyOutResponse(_binary: boolean, _columnCount: number): void {
-        notRows();
-    }
-
-    copyData(_bytes: Uint8Array): void {
-        notRows();
-    }
-
-    copyDone(): void {
-        notRows();
-    }
-
-    copyIn(_binary: boolean, _columnCount: number): CopyInData {
-        return notRows();
-    }
 }
 
 /** The values of a DataRow message whose column count stands at `start`. */
@@ -187,8 +96,4 @@ export function readDataRow(buffer: Buffer, start: number): TextRow {
 
 function binary(): never {
     assert.fail('a binary value among rows that were asked for as text');
-}
-
-function notRows(): never {
-    assert.fail('a message other than rows from a plan');
 }

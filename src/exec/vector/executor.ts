@@ -108,7 +108,8 @@ export class VectorExecutor {
     #demoteTexts(inputs: Iterable<TableInput>): void {
         for (const {table, segments} of inputs) {
             for (const {attnum, type} of table.columns) {
-                if (this.mirror.isDemoted(table.tableId, attnum) || duckTypeOf(type, this.#codec).sql === 'VARCHAR') continue;
+                if (this.mirror.isDemoted(table.tableId, attnum) || duckTypeOf(type, this.#codec).sql === 'VARCHAR')
+                    continue;
                 const asText = segments.some(({columns}) =>
                     columns.some((column) => column.attnum === attnum && column.sqlType === 'VARCHAR'),
                 );
@@ -259,7 +260,8 @@ export class VectorSnapshot {
             mirror: mirror.name,
             columns: mirror.columns,
             hidden: overlay === undefined ? undefined : await this.#rowidList(overlay.hiddenRowids),
-            overlay: overlay === undefined ? undefined : await this.#overlayTable(input.table, mirror.columns, overlay.rows),
+            overlay:
+                overlay === undefined ? undefined : await this.#overlayTable(input.table, mirror.columns, overlay.rows),
             dead,
         };
         this.#parts.set(tableId, parts);

@@ -80,7 +80,9 @@ function refuseOtherTypes(needed: readonly NeededColumn[], present: readonly Mir
     for (const {descriptor, duck} of needed) {
         const column = present.find(({attnum}) => attnum === descriptor.attnum);
         if (column !== undefined && column.type.sql !== duck.sql) {
-            throw new RetryOnReferencePath(`column "${descriptor.name}" is kept as ${column.type.sql}, not ${duck.sql}`);
+            throw new RetryOnReferencePath(
+                `column "${descriptor.name}" is kept as ${column.type.sql}, not ${duck.sql}`,
+            );
         }
     }
 }

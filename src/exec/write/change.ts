@@ -54,7 +54,7 @@ export function compileChange(
     const {store} = writer;
     const {table} = store;
     if (bound.kind === 'update' && table.options.kind === 'stream') throw updateOfStream(table.name);
-    const scope = {sources: [{table}]};
+    const scope = {sources: [{table}], types: writer.types};
     return {
         store,
         writer,

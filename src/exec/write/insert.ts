@@ -10,7 +10,13 @@ import {PgError} from '../../../catalog/errors.ts';
 import type {Datum} from '../../../catalog/types/datum.ts';
 import type {BoundInsert, BoundOnConflict} from '../../sql/bound.ts';
 import {Unsupported} from '../../sql/bound.ts';
-import {compileExpression, compilePredicate, type Evaluate, type Frame} from '../../sql/compile/compile-expression.ts';
+import {
+    compileExpression,
+    compilePredicate,
+    type CompileScope,
+    type Evaluate,
+    type Frame,
+} from '../../sql/compile/compile-expression.ts';
 import {Head} from '../../txn/head.ts';
 import type {IndexWriter} from '../../txn/index-writer.ts';
 import {lock} from '../../txn/locks.ts';
@@ -55,7 +61,7 @@ export const DEFAULT = Symbol('DEFAULT');
 export function compileInsert(bound: BoundInsert, writer: TableWriter): InsertPlan {
     const {store} = writer;
     const {table} = store;
-    const scope = {sources: [{table}, {table}]};
+    const scope = {sources: [{table}, {table}], types: writer.types};
     const positionOf = (attnum: number): number => table.columns.findIndex((column) => column.attnum === attnum);
     const positions = bound.columns.map((attnum) => positionOf(attnum));
     const fed = new Set(positions);
@@ -66,7 +72,7 @@ export function compileInsert(bound: BoundInsert, writer: TableWriter): InsertPl
         writer,
         positions,
         defaulted: table.columns.map((_, i) => i).filter((i) => !fed.has(i)),
-        conflict: bound.onConflict === null ? null : compileConflict(bound.onConflict, store, positionOf),
+        conflict: bound.onConflict === null ? null : compileConflict(bound.onConflict, scope, store, positionOf),
         returning,
     };
 }
@@ -100,10 +106,10 @@ function mentionsSystemColumn(value: unknown): boolean {
 
 function compileConflict(
     conflict: BoundOnConflict,
+    scope: CompileScope,
     store: TableStore,
     positionOf: (attnum: number) => number,
 ): ConflictAction {
-    const scope = {sources: [{table: store.table}, {table: store.table}]};
     let arbiter: ConflictAction['arbiter'] = 'any';
     if (conflict.index !== null) {
         const {indexId} = conflict.index;

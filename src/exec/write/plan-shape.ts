@@ -39,6 +39,9 @@ export function finished(
     return {
         rows: rows === null ? null : new DatumRows(rows, columnEncoders(shape.types, formats), context.output),
         // As PostgreSQL: with RETURNING, the rows that this Execute has given.
-        tag: rows === null ? () => tag : (pulled) => (pulled === rows.length ? tag : tag.replace(/\d+$/, String(pulled))),
+        tag:
+            rows === null
+                ? () => tag
+                : (pulled) => (pulled === rows.length ? tag : tag.replace(/\d+$/, String(pulled))),
     };
 }

@@ -7,11 +7,12 @@
  */
 import type {TableDescriptor, TypeRef} from '../../../catalog/descriptor.ts';
 import type {Datum} from '../../../catalog/types/datum.ts';
+import type {TypeRegistry} from '../../../catalog/types/registry.ts';
 import {bindCheck, bindDefault} from '../../sql/binder/bind.ts';
 import type {BindContext} from '../../sql/binder/context.ts';
 import {Unsupported} from '../../sql/bound.ts';
 import {compileExpression, type Evaluate, type Frame} from '../../sql/compile/compile-expression.ts';
-import type {CompileScope} from '../../sql/compile/scope.ts';
+import {type CompileScope, typesOf} from '../../sql/compile/scope.ts';
 import type {EvaluationContext} from '../../sql/compile/evaluation.ts';
 import type {TableStore} from '../../txn/table-store.ts';
 import {compileDomain, type DomainCheck, domainDefaultSql, type DomainLookup} from './domain-checks.ts';
@@ -25,6 +26,8 @@ export interface Domains {
 
 export class TableWriter {
     readonly store: TableStore;
+    /** With the declared types: for what else is compiled over the table's rows. */
+    readonly types: TypeRegistry;
     /** Why PostgreSQL itself has to make or check rows of this table, or undefined. */
     readonly needsTwin: string | undefined;
     readonly #checks: readonly CompiledCheck[];
@@ -33,6 +36,7 @@ export class TableWriter {
 
     constructor(store: TableStore, bindContext: BindContext, scope: CompileScope, domains: Domains) {
         this.store = store;
+        this.types = typesOf(scope);
         const {table} = store;
         const reasons: string[] = [];
         const attempt = <T>(what: string, compile: () => T): T | undefined => {

@@ -72,6 +72,9 @@ const everyType = writes('select * from edge order by id', [
     "update edge set b = not b, m = case m when 'sad' then 'happy'::mood else m end",
     "update edge set vc = left(t, 10), c = 'z', by = by || '\\x00' where id < 4",
     "delete from edge where f8 = 'Infinity' or i4 is null returning id",
+    "insert into edge (id, m, t) select id, 'ok', upper(t) from edge where id < 4 on conflict (id) do update set m = greatest(excluded.m, edge.m) where edge.m <> 'happy' returning id, m",
+    "update edge set m = 'happy' where id = 1 and m < 'ok' returning m",
+    "insert into edge (id, ti, c) values (300, '24:00', 'ab') on conflict (id) do nothing returning ti, c || '|'",
 ]);
 
 const documents = writes('select * from docs order by id', [

@@ -27,8 +27,10 @@ export class ChangeGenerator {
         const random = this.#random;
         const columns = table.columns.filter((column) => column.notNull === true || random.chance(0.8));
         const names = columns.map(({name}) => name).join(', ');
-        if (rowsMax <= 4 && random.chance(0.15)) return `insert into ${table.name} (${names}) ${this.#sourceOf(table, columns)}${this.#conflict(table)}${this.#returning(table, table.name)}`;
-        const row = (): string => `(${columns.map((column) => (column.notNull !== true && random.chance(0.05) ? 'default' : columnValue(random, column))).join(', ')})`;
+        if (rowsMax <= 4 && random.chance(0.15))
+            return `insert into ${table.name} (${names}) ${this.#sourceOf(table, columns)}${this.#conflict(table)}${this.#returning(table, table.name)}`;
+        const row = (): string =>
+            `(${columns.map((column) => (column.notNull !== true && random.chance(0.05) ? 'default' : columnValue(random, column))).join(', ')})`;
         return `insert into ${table.name} (${names}) values ${random.times(1, rowsMax, row).join(', ')}${this.#conflict(table)}${this.#returning(table, table.name)}`;
     }
 
@@ -72,7 +74,8 @@ export class ChangeGenerator {
         const scope = this.#queries.scopeOf(table, 'z');
         const assignments = this.#assignments(table, scope);
         const key = table.columns.find(({name}) => name === 'id' || name === 'q' || name === 'p');
-        if (key !== undefined && random.chance(0.12)) assignments.push(`${key.name} = ${key.name} + ${random.pick([1000, 2000, 3000])}`);
+        if (key !== undefined && random.chance(0.12))
+            assignments.push(`${key.name} = ${key.name} + ${random.pick([1000, 2000, 3000])}`);
         const where = this.#where(table, scope);
         if (table.name === 'g_bag' && random.chance(0.3)) {
             return `update g_bag as z set a = w.id from g_wide as w where w.id = z.a and ${expression(random, 'bool', scope, 1)}${this.#returning(table, 'z')}`;
@@ -88,16 +91,22 @@ export class ChangeGenerator {
         }
         const where = this.#where(table, scope);
         // Tables that are always empty find nothing.
-        return where === '' ? `delete from ${table.name} as z where false${this.#returning(table, 'z')}` : `delete from ${table.name} as z${where}${this.#returning(table, 'z')}`;
+        return where === ''
+            ? `delete from ${table.name} as z where false${this.#returning(table, 'z')}`
+            : `delete from ${table.name} as z${where}${this.#returning(table, 'z')}`;
     }
 
     #where(table: Table, scope: Scope): string {
         const random = this.#random;
         if (table.columns[0]?.name === 'id' && random.chance(0.4)) {
-            return random.chance(0.5) ? ` where z.id = ${random.integer(1, 60)}` : ` where z.id in (${random.times(1, 4, () => String(random.integer(1, 60))).join(', ')})`;
+            return random.chance(0.5)
+                ? ` where z.id = ${random.integer(1, 60)}`
+                : ` where z.id in (${random.times(1, 4, () => String(random.integer(1, 60))).join(', ')})`;
         }
         if (table.name === 'g_pair' && random.chance(0.3)) {
-            return random.chance(0.5) ? ` where z.q = ${random.integer(1, 100)}` : ` where z.k = 'a' and z.p = ${random.integer(0, 5)}`;
+            return random.chance(0.5)
+                ? ` where z.q = ${random.integer(1, 100)}`
+                : ` where z.k = 'a' and z.p = ${random.integer(0, 5)}`;
         }
         const narrow = random.chance(0.7) ? ` and ${expression(random, 'bool', scope, 1)}` : '';
         return random.chance(0.92) ? ` where ${expression(random, 'bool', scope, 2)}${narrow}` : '';

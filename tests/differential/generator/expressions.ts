@@ -19,9 +19,32 @@ export interface Scope {
 type Make = (of: (kind: Kind) => string, random: Random) => string;
 
 const COMPARABLE: readonly Kind[] = [
-    'int', 'numeric', 'float', 'text', 'bool', 'date', 'timestamp', 'timestamptz', 'interval', 'int edge', 'bigint edge',
-    'numeric edge', 'float edge', 'real edge', 'date edge', 'timestamp edge', 'timestamptz edge', 'varchar', 'char', 'time',
-    'uuid', 'bytea', 'jsonb', 'int[]', 'text[]', 'mood',
+    'int',
+    'numeric',
+    'float',
+    'text',
+    'bool',
+    'date',
+    'timestamp',
+    'timestamptz',
+    'interval',
+    'int edge',
+    'bigint edge',
+    'numeric edge',
+    'float edge',
+    'real edge',
+    'date edge',
+    'timestamp edge',
+    'timestamptz edge',
+    'varchar',
+    'char',
+    'time',
+    'uuid',
+    'bytea',
+    'jsonb',
+    'int[]',
+    'text[]',
+    'mood',
 ];
 
 export const EVERY_KIND = COMPARABLE;
@@ -45,7 +68,8 @@ const MAKERS: Partial<Readonly<Record<Kind, readonly Make[]>>> = {
         (of) => `position(${of('text')} in ${of('text')})`,
         (of) => `(${of('bool')})::int`,
         (of, random) => `extract(${random.pick(PARTS)} from ${of('timestamp')})::int`,
-        (of, random) => `extract(${random.pick(PARTS.filter((part) => part !== 'hour' && part !== 'minute'))} from ${of('date')})::int`,
+        (of, random) =>
+            `extract(${random.pick(PARTS.filter((part) => part !== 'hour' && part !== 'minute'))} from ${of('date')})::int`,
         (of) => `(${of('date')} - ${of('date')})`,
         (of) => `round(${of('numeric')})::int`,
         (of) => `(${of('float')})::int`,
@@ -68,7 +92,8 @@ const MAKERS: Partial<Readonly<Record<Kind, readonly Make[]>>> = {
         (of) => `sign(${of('numeric')})`,
         (of) => `(${of('int')})::numeric`,
         (of) => `(${of('float')})::numeric`,
-        (of, random) => `extract(${random.pick(['second', 'epoch', 'milliseconds', ...PARTS])} from ${of('timestamp')})`,
+        (of, random) =>
+            `extract(${random.pick(['second', 'epoch', 'milliseconds', ...PARTS])} from ${of('timestamp')})`,
         (of) => `(${of('numeric')})::numeric(20, 1)`,
     ],
     float: [
@@ -147,7 +172,8 @@ const MAKERS: Partial<Readonly<Record<Kind, readonly Make[]>>> = {
             const items = random.times(1, 3, () => (random.chance(0.15) ? 'null' : of(kind)));
             return `(${of(kind)} ${random.chance(0.3) ? 'not ' : ''}in (${items.join(', ')}))`;
         },
-        (of, random) => `(${of('text')} ${random.chance(0.3) ? 'not ' : ''}${random.pick(['like', 'ilike'])} ${random.pick(PATTERNS)})`,
+        (of, random) =>
+            `(${of('text')} ${random.chance(0.3) ? 'not ' : ''}${random.pick(['like', 'ilike'])} ${random.pick(PATTERNS)})`,
         (of) => `(${of('text')} ~ '^[a-z]')`,
         (of) => `(${of('int')} = any (${of('int[]')}))`,
         (of) => `(${of('int')} > all (${of('int[]')}))`,
@@ -192,7 +218,11 @@ const MAKERS: Partial<Readonly<Record<Kind, readonly Make[]>>> = {
     'bigint edge': [(of) => `(${of('int edge')})::bigint`],
     varchar: [(of) => `(${of('text')})::varchar(3)`],
     char: [(of) => `(${of('text')})::char(2)`],
-    jsonb: [(of) => `to_jsonb(${of('int')})`, (of) => `(${of('jsonb')} -> 'b')`, (of) => `jsonb_build_object('k', ${of('text')})`],
+    jsonb: [
+        (of) => `to_jsonb(${of('int')})`,
+        (of) => `(${of('jsonb')} -> 'b')`,
+        (of) => `jsonb_build_object('k', ${of('text')})`,
+    ],
     'int[]': [(of) => `array[${of('int')}, ${of('int')}]`, (of) => `(array[${of('int')}] || ${of('int')})`],
     'text[]': [(of) => `array[${of('text')}, ${of('text')}]`, (of) => `string_to_array(${of('text')}, ' ')`],
     bytea: [(of) => `convert_to(${of('text')}, 'UTF8')`],

@@ -8,8 +8,25 @@ import {GENERATED_TABLES, type Kind, type Table} from './tables.ts';
 
 /** Kinds that two equal values of which always look alike: results can be ordered by them and compared row by row. */
 const ORDERLY: readonly Kind[] = [
-    'int', 'text', 'bool', 'date', 'timestamp', 'timestamptz', 'int edge', 'bigint edge', 'real edge', 'date edge',
-    'timestamp edge', 'timestamptz edge', 'varchar', 'time', 'uuid', 'bytea', 'int[]', 'text[]', 'mood',
+    'int',
+    'text',
+    'bool',
+    'date',
+    'timestamp',
+    'timestamptz',
+    'int edge',
+    'bigint edge',
+    'real edge',
+    'date edge',
+    'timestamp edge',
+    'timestamptz edge',
+    'varchar',
+    'time',
+    'uuid',
+    'bytea',
+    'int[]',
+    'text[]',
+    'mood',
 ];
 const SIMPLE: readonly Kind[] = ['int', 'text', 'bool', 'date', 'numeric', 'timestamp'];
 
@@ -49,7 +66,8 @@ export class QueryGenerator {
     #scope(columns: readonly ScopeColumn[], depth: number): Scope {
         return {
             columns,
-            subquery: (kind, outer, single) => (depth <= 0 ? undefined : this.#subquery(kind, outer, single, depth - 1)),
+            subquery: (kind, outer, single) =>
+                depth <= 0 ? undefined : this.#subquery(kind, outer, single, depth - 1),
         };
     }
 
@@ -69,7 +87,12 @@ export class QueryGenerator {
         return `(select ${value} from ${source.sql}${where} order by 1 limit 1)`;
     }
 
-    #select(outputsMin: number, outer: readonly ScopeColumn[], depth: number, kinds?: readonly Kind[]): Output & {readonly kinds: readonly Kind[]} {
+    #select(
+        outputsMin: number,
+        outer: readonly ScopeColumn[],
+        depth: number,
+        kinds?: readonly Kind[],
+    ): Output & {readonly kinds: readonly Kind[]} {
         const random = this.#random;
         const source = this.#from(depth);
         const scope = this.#scope([...source.columns, ...outer], depth);
@@ -108,15 +131,23 @@ export class QueryGenerator {
         const keys = random.times(0, 2, () => this.#output(this.#scope(scope.columns, 0)));
         const inner = this.#scope(scope.columns, 0);
         const aggregates = random.times(1, 3, () => this.#aggregate(inner));
-        const having = random.chance(0.25) ? ` having ${this.#aggregate(inner, 'int').sql} ${random.pick(['>', '<=', '<>'])} ${random.integer(0, 5)}` : '';
+        const having = random.chance(0.25)
+            ? ` having ${this.#aggregate(inner, 'int').sql} ${random.pick(['>', '<=', '<>'])} ${random.integer(0, 5)}`
+            : '';
         const outputs = [...keys, ...aggregates];
         const numbers = keys.map((_, index) => String(index + 1));
         const sets =
             keys.length === 2 && random.chance(0.25)
-                ? random.pick([`rollup (${numbers.join(', ')})`, `cube (${numbers.join(', ')})`, `grouping sets ((${numbers.join(', ')}), (${numbers[0]}), ())`])
+                ? random.pick([
+                      `rollup (${numbers.join(', ')})`,
+                      `cube (${numbers.join(', ')})`,
+                      `grouping sets ((${numbers.join(', ')}), (${numbers[0]}), ())`,
+                  ])
                 : numbers.join(', ');
         // Positions are not allowed inside of ROLLUP: the expressions themselves are.
-        const groupBy = sets.includes('(') ? sets.replaceAll(/\b([12])\b/g, (_, digit: string) => `(${keys[Number(digit) - 1]?.sql ?? '1'})`) : sets;
+        const groupBy = sets.includes('(')
+            ? sets.replaceAll(/\b([12])\b/g, (_, digit: string) => `(${keys[Number(digit) - 1]?.sql ?? '1'})`)
+            : sets;
         const kinds = outputs.map(({kind}) => kind);
         const list = outputs.map(({sql}, index) => `${sql} as c${index}`).join(', ');
         const grouping = keys.length === 0 ? '' : ` group by ${groupBy}`;
@@ -132,7 +163,11 @@ export class QueryGenerator {
         const of = (kind: Kind): string => expression(random, kind, scope, random.integer(0, 2));
         const filter = random.chance(0.2) ? ` filter (where ${of('bool')})` : '';
         const distinct = random.chance(0.25) ? 'distinct ' : '';
-        if (wanted === 'int') return {sql: `${random.pick(['count', 'min', 'max', 'sum'])}(${distinct}${of('int')})${filter}`, kind: 'int'};
+        if (wanted === 'int')
+            return {
+                sql: `${random.pick(['count', 'min', 'max', 'sum'])}(${distinct}${of('int')})${filter}`,
+                kind: 'int',
+            };
         const kind = random.pick(EVERY_KIND);
         const choices: readonly (() => Output)[] = [
             () => ({sql: `count(*)${filter}`, kind: 'int'}),
@@ -154,7 +189,10 @@ export class QueryGenerator {
             },
             () => {
                 const value = of('int');
-                return {sql: `array_agg(${value} order by ${value}${random.pick(['', ' desc', ' nulls first'])})${filter}`, kind: 'int[]'};
+                return {
+                    sql: `array_agg(${value} order by ${value}${random.pick(['', ' desc', ' nulls first'])})${filter}`,
+                    kind: 'int[]',
+                };
             },
             () => ({sql: `stddev(${of('int')})${filter}`, kind: 'numeric'}),
             () => ({sql: `var_pop(${of('int')})${filter}`, kind: 'numeric'}),
@@ -163,7 +201,23 @@ export class QueryGenerator {
                 return {sql: `percentile_disc(0.5) within group (order by ${value})${filter}`, kind: 'date'};
             },
             () => {
-                const chosen = random.pick(['int', 'numeric', 'float', 'text', 'date', 'timestamp', 'timestamptz', 'interval', 'bigint edge', 'numeric edge', 'float edge', 'date edge', 'timestamp edge', 'time', 'mood'] as const);
+                const chosen = random.pick([
+                    'int',
+                    'numeric',
+                    'float',
+                    'text',
+                    'date',
+                    'timestamp',
+                    'timestamptz',
+                    'interval',
+                    'bigint edge',
+                    'numeric edge',
+                    'float edge',
+                    'date edge',
+                    'timestamp edge',
+                    'time',
+                    'mood',
+                ] as const);
                 return {sql: `${random.pick(['min', 'max'])}(${of(chosen)})${filter}`, kind: chosen};
             },
         ];
@@ -173,12 +227,18 @@ export class QueryGenerator {
     #window(scope: Scope): Output {
         const random = this.#random;
         const inner = this.#scope(scope.columns, 0);
-        const partition = random.chance(0.5) ? `partition by ${expression(random, random.pick(['int', 'text', 'bool'] as const), inner, 1)} ` : '';
+        const partition = random.chance(0.5)
+            ? `partition by ${expression(random, random.pick(['int', 'text', 'bool'] as const), inner, 1)} `
+            : '';
         const ordering = random.pick(['int', 'text', 'date', 'timestamp'] as const);
         const key = expression(random, ordering, inner, 1);
         const direction = random.pick(['', ' desc', ' nulls first', ' desc nulls last']);
         const peers = `(${partition}order by ${key}${direction})`;
-        const frame = random.pick(['groups between 1 preceding and current row', 'range between current row and unbounded following', 'groups between unbounded preceding and 1 following']);
+        const frame = random.pick([
+            'groups between 1 preceding and current row',
+            'range between current row and unbounded following',
+            'groups between unbounded preceding and 1 following',
+        ]);
         const value = expression(random, 'int', inner, 1);
         const choices: readonly Output[] = [
             {sql: `rank() over ${peers}`, kind: 'int'},
@@ -206,12 +266,18 @@ export class QueryGenerator {
         if (depth <= 0 || random.chance(0.8)) return this.#table();
         if (random.chance(0.15)) {
             const alias = `x${this.#alias++}`;
-            return {sql: `generate_series(1, ${random.integer(0, 4)}) as ${alias}(g)`, columns: [{reference: `${alias}.g`, kind: 'int'}]};
+            return {
+                sql: `generate_series(1, ${random.integer(0, 4)}) as ${alias}(g)`,
+                columns: [{reference: `${alias}.g`, kind: 'int'}],
+            };
         }
         const kinds = random.times(1, 3, () => random.pick(SIMPLE));
         const inner = this.#select(1, [], depth - 1, kinds);
         const alias = `x${this.#alias++}`;
-        return {sql: `(${inner.sql}) as ${alias}`, columns: kinds.map((kind, index) => ({reference: `${alias}.c${index}`, kind}))};
+        return {
+            sql: `(${inner.sql}) as ${alias}`,
+            columns: kinds.map((kind, index) => ({reference: `${alias}.c${index}`, kind})),
+        };
     }
 
     #from(depth: number): Source {
@@ -225,9 +291,16 @@ export class QueryGenerator {
                 from = {sql: `${from.sql} cross join ${right.sql}`, columns};
                 continue;
             }
-            const pairs = from.columns.flatMap((left) => right.columns.filter(({kind}) => kind === left.kind).map((other) => `${left.reference} = ${other.reference}`));
+            const pairs = from.columns.flatMap((left) =>
+                right.columns
+                    .filter(({kind}) => kind === left.kind)
+                    .map((other) => `${left.reference} = ${other.reference}`),
+            );
             const equal = pairs.length > 0 ? random.pick(pairs) : 'true';
-            const extra = join !== 'full join' && random.chance(0.3) ? ` and ${expression(random, 'bool', this.#scope(columns, 0), 1)}` : '';
+            const extra =
+                join !== 'full join' && random.chance(0.3)
+                    ? ` and ${expression(random, 'bool', this.#scope(columns, 0), 1)}`
+                    : '';
             from = {sql: `${from.sql} ${join} ${right.sql} on ${equal}${extra}`, columns};
         }
         return from;
@@ -235,7 +308,9 @@ export class QueryGenerator {
 
     #setOperation(): string {
         const random = this.#random;
-        const kinds = random.times(1, 3, () => random.pick(EVERY_KIND.filter((kind) => kind !== 'char' && kind !== 'varchar')));
+        const kinds = random.times(1, 3, () =>
+            random.pick(EVERY_KIND.filter((kind) => kind !== 'char' && kind !== 'varchar')),
+        );
         const branches = random.times(2, 3, () => `(${this.#select(1, [], 1, kinds).sql})`);
         const operator = random.pick(['union', 'union all', 'intersect', 'except', 'intersect all', 'except all']);
         return `${branches.join(` ${operator} `)}${this.#orderAndLimit(kinds)}`;
@@ -268,7 +343,10 @@ export class QueryGenerator {
         const random = this.#random;
         if (!kinds.every((kind) => ORDERLY.includes(kind))) return '';
         if (!random.chance(0.4)) return '';
-        const keys = random.some(kinds.map((_, index) => index + 1), kinds.length);
+        const keys = random.some(
+            kinds.map((_, index) => index + 1),
+            kinds.length,
+        );
         const order = ` order by ${keys.map((key) => `${key}${random.pick(['', '', ' asc', ' desc', ' nulls first', ' desc nulls last'])}`).join(', ')}`;
         if (random.chance(0.5)) return order;
         return `${order} limit ${random.integer(0, 8)}${random.chance(0.3) ? ` offset ${random.integer(0, 4)}` : ''}`;
