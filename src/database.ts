@@ -48,6 +48,7 @@ import {fetchColdRow} from './tiers/cold-rows.ts';
 import {HotRows} from './tiers/hot-source.ts';
 import {tableInput} from './tiers/table-inputs.ts';
 import {TableTiers} from './tiers/table-tiers.ts';
+import {AdvisoryLocks} from './txn/advisory-locks.ts';
 import {Committer} from './txn/committer.ts';
 import type {Head} from './txn/head.ts';
 import {recover} from './txn/recovery.ts';
@@ -75,6 +76,7 @@ export class Database {
     readonly committer: Committer;
     readonly writes: RowWrites;
     readonly sequences: Sequences;
+    readonly advisoryLocks = new AdvisoryLocks();
     readonly hotRows: HotRows;
     readonly planner: Planner;
     readonly twin: Twin;

@@ -8,7 +8,6 @@
  * explained without its parameters' values is explained again with them at each start, never let through.
  */
 import {PgError} from '../../catalog/errors.ts';
-import type {SelectStmt} from '../sql/nodes.ts';
 import {tagOf} from '../sql/nodes.ts';
 import type {Parameters, Plan} from './plan.ts';
 import {dependenciesOf} from './reference/dependencies.ts';

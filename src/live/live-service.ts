@@ -6,6 +6,7 @@
  * `live_retention` and by bytes, and begins with the first live query of the process, so that a server without live
  * queries pays nothing for it.
  */
+import type {CatalogChange} from '../../catalog/catalog-change.ts';
 import {PgError} from '../../catalog/errors.ts';
 import type {Database} from '../database.ts';
 import {requirePrivileges} from '../exec/privileges.ts';
@@ -17,6 +18,7 @@ import {ChannelSink} from './channel-sink.ts';
 import {errorEvent} from './live-event.ts';
 import {ChangeLog} from './change-log.ts';
 import {LiveCompiler} from './live-compiler.ts';
+import {lostRights} from './lost-rights.ts';
 import {DEFAULT_LIVE_LIMITS, LiveQueries, type LiveQueryInfo} from './live-queries.ts';
 import {type LivePlan, prepareLivePlan} from './live-plan.ts';
 import {takeSnapshot} from './live-snapshot.ts';
@@ -33,6 +35,16 @@ export interface LiveListener {
     now(plan: LivePlan): Promise<void>;
     /** At commit: planned for the tables as they are then; what keeps it from opening comes as an error event. */
     soon(): void;
+}
+
+/** A query that the binder does not know, or that is wrong. */
+class NotBound extends PgError {
+    constructor(cause: Unsupported) {
+        super('0A000', `this query cannot be kept live: ${cause.message}`, {
+            hint: 'A live query is a filter and a projection over one table.',
+            cause,
+        });
+    }
 }
 
 export class LiveService {
@@ -58,21 +70,35 @@ export class LiveService {
     }
 
     /** @throws PgError 0A000 when the query cannot be kept live, and PostgreSQL's own errors for wrong queries. */
-    async plan({text, tree}: LiveQueryText, context: StatementContext): Promise<LivePlan> {
+    async plan(query: LiveQueryText, context: StatementContext): Promise<LivePlan> {
+        const {catalog, twin} = this.#database;
+        try {
+            // First for its errors, which the twin would only repeat.
+            let plan = this.#prepare(query, context);
+            for (let version = -1; version !== catalog.version;) {
+                version = catalog.version;
+                await requirePrivileges(query.text, context);
+                // For the catalog as it is in this step, in which the caller goes on.
+                plan = this.#prepare(query, context);
+            }
+            return plan;
+        } catch (error) {
+            if (!(error instanceof NotBound)) throw error;
+            // A mistake in the query is PostgreSQL's to report.
+            await twin.describe(context.twinContext, query.text, []);
+            throw error;
+        }
+    }
+
+    #prepare({text, tree}: LiveQueryText, context: StatementContext): LivePlan {
         const {identity, output, allUsers} = context;
         let bound;
         try {
             bound = this.#database.planner.bind(tree, [], context);
         } catch (error) {
-            if (!(error instanceof Unsupported)) throw error;
-            // A mistake in the query is PostgreSQL's to report.
-            await this.#database.twin.describe(context.twinContext, text, []);
-            throw new PgError('0A000', `this query cannot be kept live: ${error.message}`, {
-                hint: 'A live query is a filter and a projection over one table.',
-                cause: error,
-            });
+            if (error instanceof Unsupported) throw new NotBound(error);
+            throw error;
         }
-        await requirePrivileges(text, context);
         const {statement, parameterTypes} = bound;
         if (statement.kind !== 'select' || bound.rowLock !== null || parameterTypes.length > 0) {
             throw new PgError('0A000', 'this query cannot be kept live', {
@@ -130,8 +156,7 @@ export class LiveService {
         return {
             now: (plan) => this.#listen(channel, plan, sink, context),
             soon: () => {
-                const opened = this.plan(query, context).then((plan) => this.#listen(channel, plan, sink, context));
-                opened.catch((error: unknown) => {
+                this.#listenAgain(query, sink, context).catch((error: unknown) => {
                     const failure =
                         error instanceof PgError
                             ? error
@@ -142,6 +167,11 @@ export class LiveService {
                 });
             },
         };
+    }
+
+    /** Privileges were looked at when LISTEN was run; the tables may have changed since. Registers before it waits. */
+    async #listenAgain(query: LiveQueryText, sink: LiveSink, context: StatementContext): Promise<void> {
+        await this.#listen(query.text, this.#prepare(query, context), sink, context);
     }
 
     async #listen(channel: string, plan: LivePlan, sink: LiveSink, context: StatementContext): Promise<void> {
@@ -213,6 +243,21 @@ export class LiveService {
         this.#queries.endWhere(
             ({sessionId}, subscriberRoleId) =>
                 subscriberRoleId === roleId || sessions.get(sessionId)?.identity.sessionUser === name,
+            error,
+        );
+    }
+
+    /** After a commit of DDL: who may have lost the right to read must ask for it again. */
+    rightsChanged(change: CatalogChange): void {
+        const {planner, catalog} = this.#database;
+        const lost = lostRights(change, (sql) => planner.parser.parse(sql).map(({tree}) => tree));
+        if (lost === undefined || this.#queries.size === 0) return;
+        const error = new PgError('42501', 'privileges of the live query were changed', {
+            hint: 'Subscribe again, with from_seq = the last _seq: the privileges are checked then.',
+        });
+        this.#queries.endWhere(
+            ({table}, roleId) =>
+                (lost.everywhere || lost.tableNames.has(table)) && catalog.roleById(roleId)?.superuser !== true,
             error,
         );
     }

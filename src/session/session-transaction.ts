@@ -63,7 +63,11 @@ export class SessionTransaction {
     }
 
     write(): Transaction {
-        return (this.current ??= new Transaction(this.#session.processId));
+        if (this.current === null) {
+            this.current = new Transaction(this.#session.processId);
+            if (this.#session.holdsAdvisoryLocks) this.current.companion = this.#session.advisoryLocks.owner;
+        }
+        return this.current;
     }
 
     addDdl(entry: TransactionDdl): void {
@@ -180,6 +184,7 @@ export class SessionTransaction {
             ddlCount: this.ddl.length,
             listenCount: this.#listens.length,
             settings: this.#session.settings.mark(),
+            advisoryCount: this.#session.advisoryLocks.transactionCount,
             portalSerial: this.#session.portalSerial,
         });
     }
@@ -217,6 +222,7 @@ export class SessionTransaction {
             this.#overlay = undefined;
         }
         this.#listens.length = savepoint.listenCount;
+        this.#session.advisoryLocks.releaseOfTransaction(savepoint.advisoryCount);
         this.#session.settings.rollbackTo(savepoint.settings);
     }
 
@@ -277,6 +283,7 @@ export class SessionTransaction {
     #ended(committed: boolean): void {
         this.#overlay = undefined;
         this.startMicros = 0n;
+        if (this.#session.holdsAdvisoryLocks) this.#session.advisoryLocks.releaseOfTransaction();
         if (committed) this.#runListens();
         else this.#listens = [];
         if (!this.inBlock) this.#session.settings.endTransaction(committed);

@@ -9,6 +9,8 @@ export interface SavepointState {
     readonly ddlCount: number;
     readonly listenCount: number;
     readonly settings: number;
+    /** Advisory locks of the transaction up to this many are kept. */
+    readonly advisoryCount: number;
     /** Portals up to this one live on when the savepoint is rolled back to. */
     readonly portalSerial: number;
 }

@@ -38,6 +38,7 @@ import {SessionCursors} from './session-cursors.ts';
 import {SessionNotifications} from './session-notifications.ts';
 import {actingIdentity} from './session-role.ts';
 import {runWithWaits} from './statement-driver.ts';
+import {SessionAdvisoryLocks} from '../txn/advisory-locks.ts';
 import {readParameter} from './parameters.ts';
 
 export interface PreparedStatement {
@@ -93,6 +94,7 @@ export class Session implements SessionHandler {
     #replanned: Plan | undefined;
     #closed = false;
     #portalSerial = 0;
+    #advisoryLocks: SessionAdvisoryLocks | undefined;
     /** Of the catalog that `identity` goes by. */
     #identityVersion: number;
 
@@ -576,6 +578,15 @@ export class Session implements SessionHandler {
         return ended;
     }
 
+    /** False when it never asked for one. */
+    get holdsAdvisoryLocks(): boolean {
+        return this.#advisoryLocks !== undefined;
+    }
+
+    get advisoryLocks(): SessionAdvisoryLocks {
+        return (this.#advisoryLocks ??= new SessionAdvisoryLocks(this.database.advisoryLocks, this.processId));
+    }
+
     get portalSerial(): number {
         return this.#portalSerial;
     }
@@ -623,6 +634,8 @@ export class Session implements SessionHandler {
         this.closePortals();
         this.cursors.closeAll((error) => this.database.logger.warn(error, 'closing a cursor'));
         this.transaction.abandon();
+        this.#advisoryLocks?.releaseOfTransaction();
+        this.#advisoryLocks?.releaseAll();
         await this.database.sessionClosed(this);
     }
 

@@ -4,6 +4,7 @@ import type {Database} from '../database.ts';
 import type {Session} from '../session/session.ts';
 import type {SessionContextState} from '../session/statement-context.ts';
 import {Head} from '../txn/head.ts';
+import type {AdvisoryKey} from '../txn/advisory-locks.ts';
 import {TableStore} from '../txn/table-store.ts';
 import {instant, text} from './system-text.ts';
 
@@ -99,7 +100,23 @@ export function lockRows(database: Database): SystemRow[] {
         else if (waitingFor instanceof Head)
             rows.push(lockRow(session, 'tuple', waitingFor.store, 'ExclusiveLock', false));
     }
+    for (const {key, held, waiters} of database.advisoryLocks.list()) {
+        for (const [holder, {exclusive, shared}] of held) {
+            if (exclusive > 0) rows.push(advisoryRow(holder.owner.processId, key, 'ExclusiveLock', true));
+            if (shared > 0) rows.push(advisoryRow(holder.owner.processId, key, 'ShareLock', true));
+        }
+        for (const {transaction} of waiters ?? []) {
+            rows.push(advisoryRow(transaction.processId, key, 'ExclusiveLock', false));
+        }
+    }
     return rows;
+}
+
+function advisoryRow(processId: number, key: AdvisoryKey, mode: string, granted: boolean): SystemRow {
+    const {classid, objid, objsubid} = key;
+    const pid = text(processId);
+    const place = [text(classid), text(objid), text(objsubid)];
+    return ['advisory', '5', null, null, null, null, null, ...place, `${pid}/1`, pid, mode, text(granted), 'f', null];
 }
 
 function lockRow(session: Session, type: string, store: TableStore, mode: string, granted: boolean): SystemRow {

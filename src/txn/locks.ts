@@ -94,6 +94,7 @@ export function waitForLock(transaction: Transaction, target: Lockable, timeoutM
         let timer: NodeJS.Timeout | undefined;
         const leave = (): void => {
             transaction.waitingFor = null;
+            if (transaction.companion !== null) transaction.companion.waitingFor = null;
             transaction.cancelWait = null;
             clearTimeout(timer);
             const waiters = target.waiters;
@@ -115,6 +116,7 @@ export function waitForLock(transaction: Transaction, target: Lockable, timeoutM
             },
         };
         transaction.waitingFor = target;
+        if (transaction.companion !== null) transaction.companion.waitingFor = target;
         transaction.cancelWait = waiter.fail;
         (target.waiters ??= []).push(waiter);
         if (timeoutMs > 0) {
@@ -128,11 +130,12 @@ export function waitForLock(transaction: Transaction, target: Lockable, timeoutM
 
 function assertNoCycle(transaction: Transaction, target: Lockable): void {
     const seen = new Set<Transaction>();
-    const ahead = holdersOf(target).filter((holder) => holder !== transaction);
+    const {companion} = transaction;
+    const ahead = holdersOf(target).filter((holder) => holder !== transaction && holder !== companion);
     const blockers = [...ahead];
     // Bounded by the transactions there are: each is looked at once.
     for (let blocker = blockers.pop(); blocker !== undefined; blocker = blockers.pop()) {
-        if (blocker === transaction) {
+        if (blocker === transaction || blocker === companion) {
             throw new PgError('40P01', 'deadlock detected', {
                 detail: `Process ${transaction.processId} waits for a lock held by process ${ahead[0]?.processId ?? 0}, which waits for process ${transaction.processId}.`,
                 hint: 'See server log for query details.',

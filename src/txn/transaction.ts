@@ -47,6 +47,8 @@ export class Transaction {
     readonly processId: number;
     readonly locked: Lockable[] = [];
     waitingFor: Lockable | null = null;
+    /** Holds locks of the same session beside this transaction (advisory locks): it waits when this waits. */
+    companion: Transaction | null = null;
     cancelWait: ((error: unknown) => void) | null = null;
     /** Heads that it has written to and has locked, in order of the first write; some may have no pending write now. */
     readonly heads = new Set<Head>();

@@ -3,7 +3,7 @@ import type {Client} from 'pg';
 import {afterAll, afterEach, beforeAll, describe, expect, test} from 'vitest';
 import {startTidewire, type TidewireServer} from '../support/tidewire.ts';
 import {waitUntil} from '../support/wait.ts';
-import {cancel, type Events, listen, subscribe} from './live-client.ts';
+import {cancel, type Events, listen, subscribe, type Subscription} from './live-client.ts';
 
 let server: TidewireServer;
 let admin: Client;
@@ -207,6 +207,39 @@ describe('a live query ends', () => {
         await stayer.count(2);
         expect(stayer.ops).toEqual(['ready', 'insert']);
         await waitUntil('one live query', 5000, async () => (await liveQueries()) === 1);
+    });
+
+    test('with the right to read its table, which resuming asks for again', async () => {
+        const table = await newTable();
+        const beside = await newTable();
+        await admin.query(
+            `CREATE ROLE reader LOGIN; GRANT SELECT (id, v) ON ${table} TO reader; GRANT SELECT ON ${beside} TO reader`,
+        );
+        const client = await server.connectPg({user: 'reader'});
+        clients.push(client);
+        await expect(client.query(`LISTEN "SELECT note FROM ${table}"`)).rejects.toMatchObject({code: '42501'});
+        const events = await listening(`SELECT id, v FROM ${table}`, 'reader');
+        const other = await listening(`SELECT id, v FROM ${beside}`, 'reader');
+        await admin.query(`INSERT INTO ${table} VALUES (4, 40)`);
+        await admin.query(`REVOKE SELECT (id, v) ON ${table} FROM reader`);
+        await admin.query(`INSERT INTO ${table} VALUES (5, 50)`);
+        await admin.query(`INSERT INTO ${beside} VALUES (5, 50)`);
+        await events.count(3);
+        await other.count(2);
+        expect(events.ops).toEqual(['ready', 'insert', 'error']);
+        expect(events.all.at(-1)).toMatchObject({code: '42501', _seq: events.all[1]?._seq});
+        expect(other.ops).toEqual(['ready', 'insert']);
+        const resume = async (): Promise<Subscription> =>
+            await subscribe(client, `SELECT id, v FROM ${table}`, `WITH (from_seq = ${events.all[1]?._seq})`);
+        const refused = await resume();
+        await refused.finished;
+        expect(refused.error).toMatchObject({code: '42501'});
+        await admin.query(`GRANT SELECT (id, v) ON ${table} TO reader`);
+        const resumed = await resume();
+        await resumed.events.count(2);
+        expect(told(resumed.events)).toEqual([['insert', {id: 5, v: 50}, null]]);
+        await cancel(server, client);
+        await resumed.finished;
     });
 
     test('with a row for which its condition fails, and no other ends', async () => {

@@ -151,6 +151,7 @@ function record(
         publishSequences(database, final);
         if (final.types.length > 0) database.live.typesChanged();
         endLiveQueriesOf(database, final);
+        database.live.rightsChanged(final);
         services.collect(rangesLeft(catalog, changes));
     });
     const replaced = [...published.map(([, after]) => after), ...gone].map((table) => stores.shared(table.tableId));

@@ -52,7 +52,7 @@ export function planReferenceChange(
     const columns = fields?.length ?? 0;
     const types = isUpdate ? columnTypes(table, context) : [];
     const ours = 1 + types.length;
-    const spliced = rewritten(described.sql, statement.returningClause, isUpdate ? table : undefined).apply();
+    const spliced = returningChanges(described.sql, statement.returningClause, isUpdate ? table : undefined).apply();
     const dependencies = described.mentions.defaults
         ? withDefaults(described.dependencies, table.columns, dependencySource(context))
         : described.dependencies;
@@ -127,7 +127,11 @@ const OLD = '_tidewire_old';
 const NEW = '_tidewire_new';
 
 /** `RETURNING old.ctid, new.a, new.b, …`, before what the user asks for. */
-function rewritten(sql: string, clause: ReturningClause | undefined, updated: TableDescriptor | undefined): Splices {
+export function returningChanges(
+    sql: string,
+    clause: ReturningClause | undefined,
+    updated: TableDescriptor | undefined,
+): Splices {
     const splices = new Splices(sql);
     const names = aliasesOf(clause);
     const list = [

@@ -1,6 +1,6 @@
 /**
  * Functions that act on sessions and not on rows: set_config, pg_notify, pg_sleep, pg_cancel_backend,
- * pg_terminate_backend. They are carried where they stand alone in a SELECT's list: the twin evaluates their arguments,
+ * pg_terminate_backend, advisory locks. They are carried where they stand alone in a SELECT's list: the twin evaluates their arguments,
  * for each row, and the call is made here.
  *
  * What must stay true: a call is made once for each row of the result, in order; such a call anywhere else is refused,
@@ -11,6 +11,7 @@ import {PgError} from '../../../catalog/errors.ts';
 import {as, type FuncCall, type Node, type SelectStmt, strings, tagOf} from '../../sql/nodes.ts';
 import type {StatementContext} from '../statement-context.ts';
 import {notify} from '../utility/notification-statements.ts';
+import {ADVISORY_CALLS} from './advisory-calls.ts';
 import {applySetting} from '../utility/setting-statements.ts';
 
 export type Arguments = readonly (string | null)[];
@@ -23,6 +24,7 @@ export const EFFECTS: ReadonlyMap<string, Effect> = new Map<string, Effect>([
     ['pg_sleep', pgSleep],
     ['pg_cancel_backend', (context, args) => signalBackend(context, args, false)],
     ['pg_terminate_backend', (context, args) => signalBackend(context, args, true)],
+    ...ADVISORY_CALLS,
 ]);
 
 export interface EffectCall {

@@ -5,7 +5,6 @@
  * What must stay true: the client sees the column as PostgreSQL describes it, not the array in its place.
  */
 import {StatementText} from '../../../catalog/ddl/statement-text.ts';
-import {notSupported} from '../../../catalog/errors.ts';
 import {textsOfRow} from '../../../catalog/twin/backend-messages.ts';
 import type {Datum, PgArray} from '../../../catalog/types/datum.ts';
 import {DEFAULT_OUTPUT_SETTINGS} from '../../../catalog/types/settings.ts';
@@ -59,7 +58,7 @@ export function planReferenceEffects(described: Described): Plan {
 function withArguments(sql: string, calls: readonly EffectCall[]): Splices {
     const splices = new Splices(sql);
     const text = new StatementText(sql);
-    for (const {call, name} of calls) {
+    for (const {call} of calls) {
         const first = text.tokenAt((call as {readonly location?: number}).location ?? 0);
         let open = first;
         while (text.tokenText(open) !== '(') open++;
@@ -70,8 +69,8 @@ function withArguments(sql: string, calls: readonly EffectCall[]): Splices {
             args.push(`(${text.slice(text.tokens[index]?.start ?? 0, text.tokens[last]?.end ?? 0)})::pg_catalog.text`);
             index = last + 2;
         }
-        if (args.length === 0) throw notSupported(`function ${name} without arguments`);
-        splices.replace(text.tokens[first]?.start ?? 0, text.tokens[close]?.end ?? 0, `ARRAY[${args.join(', ')}]`);
+        const array = `ARRAY[${args.join(', ')}]::pg_catalog.text[]`;
+        splices.replace(text.tokens[first]?.start ?? 0, text.tokens[close]?.end ?? 0, array);
     }
     return splices;
 }

@@ -5,7 +5,6 @@
  * as they were written.
  */
 import type {TableDescriptor} from '../../../catalog/descriptor.ts';
-import {notSupported} from '../../../catalog/errors.ts';
 import {quoteIdentifier} from '../../../catalog/quoting.ts';
 import type {Datum} from '../../../catalog/types/datum.ts';
 import {type BoundInsert, Unsupported} from '../../sql/bound.ts';
@@ -21,6 +20,7 @@ import {basePlan, dependencySource, type Described, treeOf} from './described.ts
 import {lockPoliciesWithin} from './lock-policies.ts';
 import {executeOnTwin} from './reference-path.ts';
 import {returningText} from './splice-points.ts';
+import {planReferenceUpsert} from './upsert-plan.ts';
 import {Splices} from './splices.ts';
 import {
     checkRights,
@@ -47,6 +47,9 @@ export function planReferenceInsert(described: Described, statement: InsertStmt,
     const clauses = clausesOf(described.sql, statement);
     const updates = statement.onConflictClause?.action === 'ONCONFLICT_UPDATE';
     const plan = insertPlan(described, statement, clauses, writer, context);
+    if (plan === undefined) {
+        return planReferenceUpsert(described, statement, compileInsert(wholeRows(plainInsert(table), table), writer), context);
+    }
     // With DO UPDATE, what RETURNING tells is not what the twin made: it is computed here.
     const forwarded = !updates && clauses.returning !== undefined;
     const {parameterTypes, systemColumns, fields} = described;
@@ -154,21 +157,22 @@ function rewritten(sql: string, clauses: Clauses, table: TableDescriptor, forwar
     return splices.replace(clauses.start, splices.byteLength, text);
 }
 
-/** The plan that writes whole rows, with the user's ON CONFLICT and, for DO UPDATE, RETURNING. */
+/**
+ * The plan that writes whole rows, with the user's ON CONFLICT and, for DO UPDATE, RETURNING; undefined when only
+ * PostgreSQL can evaluate those.
+ */
 function insertPlan(
     described: Described,
     statement: InsertStmt,
     clauses: Clauses,
     writer: TableWriter,
     context: StatementContext,
-): InsertPlan {
+): InsertPlan | undefined {
     const {table} = writer.store;
     const {onConflictClause: conflict} = statement;
     const updates = conflict?.action === 'ONCONFLICT_UPDATE';
     if (conflict === undefined) return compileInsert(wholeRows(plainInsert(table), table), writer);
-    if (updates && writer.needsTwin !== undefined) {
-        throw notSupported(`ON CONFLICT DO UPDATE on table "${table.name}" (${writer.needsTwin})`, SPLIT_HINT);
-    }
+    if (updates && writer.needsTwin !== undefined) return undefined;
     const alias = statement.relation.alias?.aliasname ?? statement.relation.relname;
     const sql =
         `INSERT INTO ${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)} AS ${quoteIdentifier(alias)} ` +
@@ -183,14 +187,9 @@ function insertPlan(
         return compileInsert(wholeRows(bound, table), writer);
     } catch (error) {
         if (!(error instanceof Unsupported)) throw error;
-        throw notSupported(
-            `${error.message.startsWith('ON CONFLICT') ? '' : 'ON CONFLICT with '}${error.message} in a statement that needs PostgreSQL (${described.reason})`,
-            SPLIT_HINT,
-        );
+        return undefined;
     }
 }
-
-const SPLIT_HINT = 'Insert the rows into another table first, and from there with ON CONFLICT.';
 
 function returningOf({returning}: Clauses): string {
     return returning === undefined ? '' : `\nRETURNING ${returning.options} ${returning.list}`;

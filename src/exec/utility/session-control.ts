@@ -5,6 +5,7 @@
  * What must stay true: `Session` has all of this as it is; nothing here casts to it.
  */
 import type {SessionCursors} from '../../session/session-cursors.ts';
+import type {SessionAdvisoryLocks} from '../../txn/advisory-locks.ts';
 import type {SessionSettings} from '../../session/session-settings.ts';
 import type {SessionTransaction} from '../../session/session-transaction.ts';
 import type {Plan} from '../plan.ts';
@@ -41,6 +42,7 @@ export interface SessionControl {
         | 'onCommit'
     >;
     readonly cursors: SessionCursors;
+    readonly advisoryLocks: SessionAdvisoryLocks;
     /** Portals and cursors are counted in one order. */
     nextPortalSerial(): number;
     readonly statementNames: Iterable<string>;

@@ -263,6 +263,7 @@ export function planDiscard(fields: AstFields, context: StatementContext): Plan 
         session.settings.set('role', undefined, false);
         session.settings.resetAll();
         session.deallocateAll();
+        session.advisoryLocks.releaseAll();
         database.notifications.unlistenAll(session.processId);
         database.live.unlistenAll(session.processId);
         session.forgetSequences();

@@ -14,6 +14,13 @@ const people = writes('select * from people order by id', [
     "insert into people (id, name, email) values (30, 'Zed', 'bob@example.org') on conflict (email) do update set name = 'merged', hired = default returning *",
     "insert into people (id, name) values (3, 'X') on conflict on constraint people_pkey do update set active = true, name = people.name returning *",
     "insert into people (id, name) values (6, 'X') on conflict (id) do update set name = 'never' where people.active",
+    "insert into people (id, name) values (1, 'Z'), (40, 'New'), (2, 'Y') on conflict (id) do update set salary = (select max(salary) from people), name = quote_ident(excluded.name) || people.name returning id, name, salary, old.name, new.name",
+    "insert into people (id, name, email) values (41, 'Q', 'eve@example.org') on conflict (email) do update set hired = make_date(2000, people.id, 1) where people.id > 3 returning *",
+    "insert into people (id, name) select id + 3, name from people where id < 6 on conflict (id) do update set name = format('%s was %s', excluded.name, people.name) where people.active",
+    "insert into people (id, name) values (1, 'a'), (1, 'b') on conflict (id) do update set name = format('%s', excluded.name)",
+    "insert into people (id, name, salary) values (1, 'a', 1) on conflict (id) do update set salary = -length(format('%s', people.name))",
+    "insert into people (id, name, email) values (60, 'a', 'eve@example.org'), (1, 'b', 'x@y') on conflict (id) do update set name = format('%s', excluded.name)",
+    "insert into people (id, name) values (2, 'a') on conflict (id) do update set email = format('%s', 'ada@example.org')",
     'update people set salary = salary * 1.1',
     'update people set salary = salary + 1 where id = 2 returning id, salary',
     "update people set name = upper(name), active = not active where dept = 'lab' returning *",
@@ -82,6 +89,7 @@ const documents = writes('select * from docs order by id', [
     "update docs set tags = tags || 'new'::text where id = 3 returning tags",
     'insert into docs values (9, \'{"a":  1}\') returning *',
     'delete from docs where body @> \'{"on": false}\' returning id',
+    'insert into docs values (1, \'{"x": 1}\', \'{new}\'), (9, \'{"y": 2}\') on conflict (id) do update set body = jsonb_set(docs.body, \'{merged}\', excluded.body), tags = array(select distinct unnest(docs.tags || excluded.tags) order by 1) returning id, body, tags',
 ]);
 
 const large = writes('select count(*), sum(delay), sum(distance), min(id), max(id) from flights', [
