@@ -191,6 +191,17 @@ describe('the session', () => {
         client.close();
     });
 
+    test('an unknown subtype of Describe or Close is an error of that message only, as in PostgreSQL', async () => {
+        const {client} = await open();
+        client.send(Buffer.concat([frame('D', 'Xname\0'), frame('S')]));
+        expect(await client.error()).toMatchObject({S: 'ERROR', C: '08P01', M: 'invalid DESCRIBE message subtype 88'});
+        expect(await client.types('Z')).toBe('Z');
+        client.send(Buffer.concat([frame('C', 'Xname\0'), frame('S')]));
+        expect(await client.error()).toMatchObject({S: 'ERROR', C: '08P01', M: 'invalid CLOSE message subtype 88'});
+        expect(await client.types('Z')).toBe('Z');
+        client.close();
+    });
+
     test('malformed, oversized and unknown messages end their own connection with 08P01', async () => {
         const {client: bystander} = await open();
         const bad: [Buffer, string][] = [
@@ -203,8 +214,6 @@ describe('the session', () => {
             [frame('S', 'x'), 'invalid message format'],
             [frame('z'), 'invalid frontend message type 122'],
             [frame('p', 'password\0'), 'invalid frontend message type 112'],
-            [frame('D', 'Xname\0'), 'invalid DESCRIBE message subtype 88'],
-            [frame('C', 'Xname\0'), 'invalid CLOSE message subtype 88'],
             [frame('E', '\0\0\0'), 'insufficient data left in message'],
             [frame('P', 's\0select\0\0\x02\0\0\0\x01'), 'insufficient data left in message'],
             [frame('B', '\0'), 'invalid string in message'],

@@ -6,6 +6,7 @@
  * `live_retention` and by bytes, and begins with the first live query of the process, so that a server without live
  * queries pays nothing for it.
  */
+import {hasRightsOf} from '../../catalog/acl.ts';
 import type {CatalogChange} from '../../catalog/catalog-change.ts';
 import {PgError} from '../../catalog/errors.ts';
 import type {Database} from '../database.ts';
@@ -249,17 +250,22 @@ export class LiveService {
 
     /** After a commit of DDL: who may have lost the right to read must ask for it again. */
     rightsChanged(change: CatalogChange): void {
+        if (this.#queries.size === 0) return;
         const {planner, catalog} = this.#database;
         const lost = lostRights(change, (sql) => planner.parser.parse(sql).map(({tree}) => tree));
-        if (lost === undefined || this.#queries.size === 0) return;
+        if (lost.length === 0) return;
         const error = new PgError('42501', 'privileges of the live query were changed', {
             hint: 'Subscribe again, with from_seq = the last _seq: the privileges are checked then.',
         });
-        this.#queries.endWhere(
-            ({table}, roleId) =>
-                (lost.everywhere || lost.tableNames.has(table)) && catalog.roleById(roleId)?.superuser !== true,
-            error,
-        );
+        this.#queries.endWhere((info, roleId) => {
+            const reader = catalog.roleById(roleId);
+            if (reader === undefined || reader.superuser) return false;
+            return lost.some(
+                ({table, role}) =>
+                    (table ?? info.table) === info.table &&
+                    (role === undefined || hasRightsOf(reader.name, role, catalog)),
+            );
+        }, error);
     }
 
     /** The session is gone. */

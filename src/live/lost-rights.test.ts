@@ -9,44 +9,36 @@ beforeAll(async () => {
     await loadParser();
 });
 
-function after(sql: string): LostRights | undefined {
+function after(sql: string): LostRights[] {
     const ddl = [{sql, user: 'alice', settings: new Map<string, string>()}];
     return lostRights({...NO_CHANGE, ddl}, (text) => parseStatements(text).map(({tree}) => tree));
 }
 
 describe('lostRights', () => {
     it.each([
-        ['REVOKE SELECT ON a.t, b FROM x', ['t', 'b']],
-        ['REVOKE SELECT (id) ON t FROM x', ['t']],
-        ['revoke all on t from public', ['t']],
-    ])('names the tables of %s', (sql, names) => {
-        expect(after(sql)).toEqual({everywhere: false, tableNames: new Set(names)});
+        ['REVOKE SELECT ON a.t, b FROM x', 't x, b x'],
+        ['REVOKE SELECT (id) ON t FROM x, y', 't x, t y'],
+        ['revoke all on t from public', 't anybody'],
+        ['REVOKE ALL ON ALL TABLES IN SCHEMA public FROM x', 'any x'],
+        ['REVOKE USAGE ON SCHEMA s FROM x', 'any x'],
+        ['REVOKE staff FROM x', 'any x'],
+        ['DROP OWNED BY x', 'any x'],
+        ['DROP OWNED BY CURRENT_USER', 'any anybody'],
+        ['GRANT SELECT ON t TO x', ''],
+        ['GRANT staff TO x', ''],
+        ['REVOKE EXECUTE ON FUNCTION f FROM x', ''],
+        ['CREATE TABLE revoke_t ()', ''],
+    ])('by %s are "%s"', (sql, expected) => {
+        const lost = after(sql).map(({table, role}) => `${table ?? 'any'} ${role ?? 'anybody'}`);
+        expect(lost.join(', ')).toBe(expected);
     });
 
-    it.each([
-        'REVOKE ALL ON ALL TABLES IN SCHEMA public FROM x',
-        'REVOKE USAGE ON SCHEMA s FROM x',
-        'REVOKE staff FROM x',
-        'DROP OWNED BY x',
-    ])('means every table by %s', (sql) => {
-        expect(after(sql)?.everywhere).toBe(true);
-    });
-
-    it.each([
-        'GRANT SELECT ON t TO x',
-        'GRANT staff TO x',
-        'REVOKE EXECUTE ON FUNCTION f FROM x',
-        'CREATE TABLE revoke_t ()',
-    ])('is nothing by %s', (sql) => {
-        expect(after(sql)).toBeUndefined();
-    });
-
-    it('names a table with another owner or schema', () => {
+    it('are those of a table with another owner or schema', () => {
         const before = tableDescriptor();
-        const changed = (now: object): LostRights | undefined =>
+        const changed = (now: object): LostRights[] =>
             lostRights({...NO_CHANGE, tables: [{before, after: {...before, ...now}}]}, () => []);
-        expect(changed({owner: 'bob'})?.tableNames).toEqual(new Set(['t']));
-        expect(changed({schema: 's'})?.tableNames).toEqual(new Set(['t']));
-        expect(changed({version: 2})).toBeUndefined();
+        expect(changed({owner: 'bob'})).toEqual([{table: 't', role: undefined}]);
+        expect(changed({schema: 's'})).toEqual([{table: 't', role: undefined}]);
+        expect(changed({version: 2})).toEqual([]);
     });
 });

@@ -4,48 +4,62 @@
  *
  * What must stay true: a statement that can take SELECT on a table, or the way to it, from any role is seen here.
  */
-import {type AstFields, asFields, nodesOf, textOf} from '../../catalog/ddl/ast.ts';
+import {asFields, type AstFields, nodesOf, textOf} from '../../catalog/ddl/ast.ts';
 import type {CatalogChange} from '../../catalog/catalog-change.ts';
-import type {Node} from '../sql/nodes.ts';
-import {tagOf} from '../sql/nodes.ts';
+import {type Node, tagOf} from '../sql/nodes.ts';
 
 export interface LostRights {
-    /** Any table may be concerned. */
-    readonly everywhere: boolean;
-    /** Names without schema: those of other schemas are asked again too. */
-    readonly tableNames: ReadonlySet<string>;
+    /** Without schema: tables of that name in other schemas are meant too. undefined = any table. */
+    readonly table: string | undefined;
+    /** And those who have the rights of this role. undefined = anybody. */
+    readonly role: string | undefined;
 }
 
-/** undefined: none. */
-export function lostRights(change: CatalogChange, parse: (sql: string) => readonly Node[]): LostRights | undefined {
-    const tableNames = new Set<string>();
+export function lostRights(change: CatalogChange, parse: (sql: string) => readonly Node[]): LostRights[] {
+    const lost: LostRights[] = [];
     for (const {before, after} of change.tables) {
         if (before === undefined || after === undefined) continue;
-        if (before.owner !== after.owner || before.schema !== after.schema) tableNames.add(after.name);
-    }
-    let everywhere = change.roles.some(
-        ({before, after}) =>
-            before !== undefined &&
-            after !== undefined &&
-            ((before.superuser && !after.superuser) || (before.inherit && !after.inherit)),
-    );
-    for (const {sql} of change.ddl) {
-        if (!/revoke|owned/i.test(sql)) continue;
-        for (const tree of parse(sql)) {
-            const tag = tagOf(tree);
-            const fields = asFields(tree[tag]);
-            if (tag === 'DropOwnedStmt' || (tag === 'GrantRoleStmt' && fields['is_grant'] !== true)) everywhere = true;
-            if (tag === 'GrantStmt' && fields['is_grant'] !== true) everywhere ||= !namesTables(fields, tableNames);
+        if (before.owner !== after.owner || before.schema !== after.schema) {
+            lost.push({table: after.name, role: undefined});
         }
     }
-    return everywhere || tableNames.size > 0 ? {everywhere, tableNames} : undefined;
+    for (const {before, after} of change.roles) {
+        if (before === undefined || after === undefined) continue;
+        const left = before.memberOf.some((name) => !after.memberOf.includes(name));
+        if (left || (before.superuser && !after.superuser) || (before.inherit && !after.inherit)) {
+            lost.push({table: undefined, role: after.name});
+        }
+    }
+    for (const {sql} of change.ddl) {
+        if (!/revoke|owned/i.test(sql)) continue;
+        for (const tree of parse(sql)) lost.push(...lostBy(tree));
+    }
+    return lost;
 }
 
-/** REVOKE. False when it is about more than single tables. */
-function namesTables(fields: AstFields, tableNames: Set<string>): boolean {
+function lostBy(tree: Node): LostRights[] {
+    const tag = tagOf(tree);
+    const fields = asFields(tree[tag]);
+    if (tag === 'DropOwnedStmt') return pairs([undefined], rolesIn(fields, 'roles'));
+    if (fields['is_grant'] === true) return [];
+    if (tag === 'GrantRoleStmt') return pairs([undefined], rolesIn(fields, 'grantee_roles'));
+    return tag === 'GrantStmt' ? pairs(tablesOf(fields), rolesIn(fields, 'grantees')) : [];
+}
+
+/** Of a REVOKE. */
+function tablesOf(fields: AstFields): (string | undefined)[] {
     const kind = textOf(fields, 'objtype');
-    if (kind !== 'OBJECT_TABLE') return kind !== 'OBJECT_SCHEMA';
-    if (textOf(fields, 'targtype') !== 'ACL_TARGET_OBJECT') return false;
-    for (const object of nodesOf(fields, 'objects')) tableNames.add(textOf(object.fields, 'relname') ?? '');
-    return true;
+    if (kind === 'OBJECT_SCHEMA') return [undefined];
+    if (kind !== 'OBJECT_TABLE') return [];
+    if (textOf(fields, 'targtype') !== 'ACL_TARGET_OBJECT') return [undefined];
+    return nodesOf(fields, 'objects').map((object) => textOf(object.fields, 'relname'));
+}
+
+/** PUBLIC is anybody, and so is who has no name in the statement. */
+function rolesIn(fields: AstFields, name: string): (string | undefined)[] {
+    return nodesOf(fields, name).map((role) => textOf(role.fields, 'rolename'));
+}
+
+function pairs(tables: readonly (string | undefined)[], roles: readonly (string | undefined)[]): LostRights[] {
+    return tables.flatMap((table) => roles.map((role) => ({table, role})));
 }

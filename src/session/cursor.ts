@@ -7,6 +7,7 @@
  */
 import {PgError} from '../../catalog/errors.ts';
 import type {Plan, PullResult, RowSource} from '../exec/plan.ts';
+import {RowBytesWriter} from '../exec/utility/row-bytes-writer.ts';
 import {RowTextWriter, type TextRow} from '../exec/utility/row-text-writer.ts';
 import type {ResponseWriter} from '../../wire/handler.ts';
 
@@ -27,6 +28,8 @@ export interface CursorTraits {
     readonly withHold: boolean;
     /** Its place in the order of the session's portals. */
     readonly serial: number;
+    /** Of the rows, for a portal of the protocol; none = text. */
+    readonly formats?: readonly number[];
 }
 
 /** Where rows go: texts from what is kept, or any rows of the plan through the writer. */
@@ -41,6 +44,8 @@ export class Cursor {
     readonly scroll: CursorTraits['scroll'];
     readonly withHold: boolean;
     readonly serial: number;
+    /** Some of its columns do not come as text. */
+    readonly isBinary: boolean;
     readonly plan: Plan;
     readonly createdAtMs = Date.now();
     readonly #rows: RowSource;
@@ -62,6 +67,7 @@ export class Cursor {
         this.scroll = traits.scroll;
         this.withHold = traits.withHold;
         this.serial = traits.serial;
+        this.isBinary = traits.formats?.includes(1) ?? false;
         this.plan = plan;
         this.#rows = rows;
         this.#writer = writer;
@@ -191,9 +197,9 @@ export class Cursor {
 
     #target(sink: CursorSink | undefined): ResponseWriter {
         const kept = this.#kept;
-        if (kept === undefined && sink !== undefined) return sink.writer;
+        if (kept === undefined) return sink?.writer ?? new RowBytesWriter(this.#writer, () => undefined);
         return new RowTextWriter(sink?.writer ?? this.#writer, (values) => {
-            if (kept !== undefined) this.#keep(kept, values);
+            this.#keep(kept, values);
             sink?.row(values);
         });
     }

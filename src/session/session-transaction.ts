@@ -184,7 +184,7 @@ export class SessionTransaction {
             ddlCount: this.ddl.length,
             listenCount: this.#listens.length,
             settings: this.#session.settings.mark(),
-            advisoryCount: this.#session.advisoryLocks.transactionCount,
+            advisoryCount: this.#session.holdsAdvisoryLocks ? this.#session.advisoryLocks.transactionCount : 0,
             portalSerial: this.#session.portalSerial,
         });
     }
@@ -222,7 +222,9 @@ export class SessionTransaction {
             this.#overlay = undefined;
         }
         this.#listens.length = savepoint.listenCount;
-        this.#session.advisoryLocks.releaseOfTransaction(savepoint.advisoryCount);
+        if (this.#session.holdsAdvisoryLocks) {
+            this.#session.advisoryLocks.releaseOfTransaction(savepoint.advisoryCount);
+        }
         this.#session.settings.rollbackTo(savepoint.settings);
     }
 

@@ -34,6 +34,7 @@ import type {Identity, SavepointState} from './session-types.ts';
 import {type GuardOptions, SessionContextState} from './statement-context.ts';
 import {SessionSettings} from './session-settings.ts';
 import {SessionTransaction} from './session-transaction.ts';
+import {Cursor} from './cursor.ts';
 import {SessionCursors} from './session-cursors.ts';
 import {SessionNotifications} from './session-notifications.ts';
 import {actingIdentity} from './session-role.ts';
@@ -61,6 +62,8 @@ interface Portal {
     readonly parameters: Parameters;
     started: StartedStatement | null;
     finished: boolean;
+    /** What SQL reads it by. */
+    cursor?: Cursor;
 }
 
 /** Prepared statements of one session. */
@@ -389,9 +392,10 @@ export class Session implements SessionHandler {
                 `bind message supplies ${message.parameterCount} parameters, but prepared statement "${name}" requires ${types.length}`,
             );
         }
-        const columnCount = statement.plan?.fields?.length ?? 0;
+        const columnCount = statement.plan?.fields?.length;
         const formats = message.resultFormats;
-        if (formats.length > 1 && formats.length !== columnCount) {
+        // Formats for a statement without rows mean nothing: pgjdbc sends those of the statement before.
+        if (formats.length > 1 && columnCount !== undefined && formats.length !== columnCount) {
             throw new PgError(
                 '08P01',
                 `bind message has ${formats.length} result formats but query has ${columnCount} columns`,
@@ -584,7 +588,34 @@ export class Session implements SessionHandler {
     }
 
     get advisoryLocks(): SessionAdvisoryLocks {
-        return (this.#advisoryLocks ??= new SessionAdvisoryLocks(this.database.advisoryLocks, this.processId));
+        if (this.#advisoryLocks === undefined) {
+            this.#advisoryLocks = new SessionAdvisoryLocks(this.database.advisoryLocks, this.processId);
+            if (this.transaction.current !== null) this.transaction.current.companion = this.#advisoryLocks.owner;
+        }
+        return this.#advisoryLocks;
+    }
+
+    /** What FETCH and MOVE name: a cursor, or a portal of the protocol that has given rows. @throws PgError 34000. */
+    cursor(name: string): Cursor {
+        const portal = this.cursors.find(name) === undefined ? this.#portals.get(name) : undefined;
+        const plan = portal?.statement.plan ?? null;
+        if (portal === undefined || plan === null || portal.started === null || portal.started.rows === null) {
+            return this.cursors.require(name);
+        }
+        portal.cursor ??= new Cursor(
+            {
+                name,
+                statement: portal.statement.text,
+                scroll: 'no',
+                withHold: false,
+                serial: portal.serial,
+                formats: portal.parameters.resultFormats,
+            },
+            plan,
+            portal.started.rows,
+            this.#context.writer,
+        );
+        return portal.cursor;
     }
 
     get portalSerial(): number {

@@ -61,7 +61,9 @@ export class AdvisoryLocks {
         let lock = this.#locks.get(text);
         if (lock === undefined) {
             if (this.#locks.size >= LOCKS_MAX) {
-                throw new PgError('53200', 'out of shared memory', {hint: `At most ${LOCKS_MAX} advisory locks are held at once.`});
+                throw new PgError('53200', 'out of shared memory', {
+                    hint: `At most ${LOCKS_MAX} advisory locks are held at once.`,
+                });
             }
             lock = new AdvisoryLock(key);
             this.#locks.set(text, lock);

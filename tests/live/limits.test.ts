@@ -14,6 +14,8 @@ const clients: Client[] = [];
 beforeAll(async () => {
     server = await startTidewire({settings: {live_queue_bytes_max: '256kB'}});
     admin = await server.connectPg();
+    // The first DDL of a server waits for its twin.
+    await admin.query('CREATE TABLE warm (id int)');
 }, 90_000);
 
 afterEach(async () => {

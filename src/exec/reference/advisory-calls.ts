@@ -19,7 +19,10 @@ function* allCalls(): Iterable<[string, Call]> {
         for (const scope of ['session', 'transaction'] as const) {
             const infix = scope === 'transaction' ? 'xact_' : '';
             yield [`pg_advisory_${infix}lock${suffix}`, strict((context, key) => acquire(context, key, mode, scope))];
-            yield [`pg_try_advisory_${infix}lock${suffix}`, strict((context, key) => tryAcquire(context, key, mode, scope))];
+            yield [
+                `pg_try_advisory_${infix}lock${suffix}`,
+                strict((context, key) => tryAcquire(context, key, mode, scope)),
+            ];
         }
         yield [`pg_advisory_unlock${suffix}`, strict((context, key) => release(context, key, mode))];
     }

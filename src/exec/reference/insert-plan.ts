@@ -48,7 +48,12 @@ export function planReferenceInsert(described: Described, statement: InsertStmt,
     const updates = statement.onConflictClause?.action === 'ONCONFLICT_UPDATE';
     const plan = insertPlan(described, statement, clauses, writer, context);
     if (plan === undefined) {
-        return planReferenceUpsert(described, statement, compileInsert(wholeRows(plainInsert(table), table), writer), context);
+        return planReferenceUpsert(
+            described,
+            statement,
+            compileInsert(wholeRows(plainInsert(table), table), writer),
+            context,
+        );
     }
     // With DO UPDATE, what RETURNING tells is not what the twin made: it is computed here.
     const forwarded = !updates && clauses.returning !== undefined;

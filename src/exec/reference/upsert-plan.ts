@@ -44,10 +44,9 @@ export function planReferenceUpsert(
     const types = columnTypes(table, context);
     const ours = 1 + types.length;
     const spliced = returningChanges(described.sql, statement.returningClause, table).apply();
-    const dependencies = withTables(
-        withDefaults(described.dependencies, table.columns, dependencySource(context)),
-        [table],
-    );
+    const dependencies = withTables(withDefaults(described.dependencies, table.columns, dependencySource(context)), [
+        table,
+    ]);
     return {
         ...basePlan({...described, dependencies}),
         writes: true,

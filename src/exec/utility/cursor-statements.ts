@@ -108,10 +108,13 @@ async function move(fields: AstFields, cursor: Cursor, sink: CursorSink | undefi
 export function planFetch(fields: AstFields, context: StatementContext): Plan {
     const name = textOf(fields, 'portalname') ?? '';
     const isMove = isTrue(fields, 'ismove');
-    const {plan: inner} = context.session.cursors.require(name);
+    const {plan: inner} = context.session.cursor(name);
     const moveOnly = async (executing: StatementContext): Promise<string> =>
-        `MOVE ${await move(fields, executing.session.cursors.require(name), undefined)}`;
+        `MOVE ${await move(fields, executing.session.cursor(name), undefined)}`;
     if (isMove) return commandPlan(context, moveOnly);
+    if (context.session.cursor(name).isBinary) {
+        throw notSupported('FETCH from a portal that was bound for binary results', 'Execute the portal.');
+    }
     return {
         path: 'utility',
         reason: `FETCH by the ${inner.path} path`,
@@ -122,7 +125,7 @@ export function planFetch(fields: AstFields, context: StatementContext): Plan {
         endsTransaction: false,
         // oxlint-disable-next-line require-await -- rows are read when they are pulled
         async start(executing, parameters): Promise<StartedStatement> {
-            const cursor = executing.session.cursors.require(name);
+            const cursor = executing.session.cursor(name);
             if (cursor.plan !== inner) throw new PgError('0A000', 'cached plan must not change result type');
             const fetch = (sink: CursorSink): Promise<number> => move(fields, cursor, sink);
             const rows = new FetchedRows(cursor, fetch, parameters.resultFormats, executing);

@@ -4,6 +4,7 @@
  *
  * What must stay true: `Session` has all of this as it is; nothing here casts to it.
  */
+import type {Cursor} from '../../session/cursor.ts';
 import type {SessionCursors} from '../../session/session-cursors.ts';
 import type {SessionAdvisoryLocks} from '../../txn/advisory-locks.ts';
 import type {SessionSettings} from '../../session/session-settings.ts';
@@ -43,6 +44,8 @@ export interface SessionControl {
     >;
     readonly cursors: SessionCursors;
     readonly advisoryLocks: SessionAdvisoryLocks;
+    /** The cursor or portal that FETCH names. @throws PgError 34000. */
+    cursor(name: string): Cursor;
     /** Portals and cursors are counted in one order. */
     nextPortalSerial(): number;
     readonly statementNames: Iterable<string>;

@@ -89,7 +89,7 @@ const documents = writes('select * from docs order by id', [
     "update docs set tags = tags || 'new'::text where id = 3 returning tags",
     'insert into docs values (9, \'{"a":  1}\') returning *',
     'delete from docs where body @> \'{"on": false}\' returning id',
-    'insert into docs values (1, \'{"x": 1}\', \'{new}\'), (9, \'{"y": 2}\') on conflict (id) do update set body = jsonb_set(docs.body, \'{merged}\', excluded.body), tags = array(select distinct unnest(docs.tags || excluded.tags) order by 1) returning id, body, tags',
+    "insert into docs values (1, '{\"x\": 1}', '{new}'), (9, '{\"y\": 2}') on conflict (id) do update set body = jsonb_set(docs.body, '{merged}', excluded.body), tags = array(select distinct unnest(docs.tags || excluded.tags) order by 1) returning id, body, tags",
 ]);
 
 const large = writes('select count(*), sum(delay), sum(distance), min(id), max(id) from flights', [
