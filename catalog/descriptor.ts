@@ -89,6 +89,16 @@ export interface TableDescriptor {
     readonly indexes: readonly IndexDescriptor[];
     readonly checks: readonly CheckDescriptor[];
     readonly options: TableOptions;
+    /** Rows last written before this expired under an earlier, shorter time to live, and never come back. */
+    readonly expiredNs?: bigint;
+}
+
+/** Rows with an older `_updated` have expired; undefined = none do. */
+export function expiryCutoffNs({options, expiredNs}: TableDescriptor): bigint | undefined {
+    const {ttlMs} = options;
+    if (ttlMs === undefined) return expiredNs;
+    const cutoffNs = BigInt(Date.now() - ttlMs) * 1_000_000n;
+    return expiredNs !== undefined && expiredNs > cutoffNs ? expiredNs : cutoffNs;
 }
 
 /** System columns of every table, with attnums outside of those of PostgreSQL. Hidden from `SELECT *`. */

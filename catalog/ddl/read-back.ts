@@ -7,7 +7,14 @@
  */
 import type {CatalogView} from '../catalog.ts';
 import type {SchemaDescriptor, SequenceDescriptor, TypeDescriptor, ViewDescriptor} from '../catalog-change.ts';
-import type {CheckDescriptor, ColumnDescriptor, IndexDescriptor, TableDescriptor} from '../descriptor.ts';
+import {
+    type CheckDescriptor,
+    type ColumnDescriptor,
+    expiryCutoffNs,
+    type IndexDescriptor,
+    type TableDescriptor,
+    type TableOptions,
+} from '../descriptor.ts';
 import {PgError, notSupported} from '../errors.ts';
 import type {RoleDescriptor} from '../roles.ts';
 import {textsOfRow} from '../twin/backend-messages.ts';
@@ -98,6 +105,8 @@ function tableOf(json: sql.TableJson, context: ReadContext): TableDescriptor {
     refuseUnknownParts(json, context);
     const known = knownTable(context.sessionOid(json.oid), json.schema, json.name, context);
     const indexes = json.indexes.map((index) => indexOf(index, known, context));
+    const options = tableOptions(json.options);
+    const expiredNs = expiredNsOf(known, options, context);
     return {
         tableId: known?.tableId ?? context.ids.next('table'),
         version: known?.version ?? 1,
@@ -109,8 +118,21 @@ function tableOf(json: sql.TableJson, context: ReadContext): TableDescriptor {
         primaryKey: indexes.find((index) => index.primary),
         indexes,
         checks: json.checks.map((check): CheckDescriptor => ({name: check.name, sql: check.sql})),
-        options: tableOptions(json.options),
+        options,
+        ...(expiredNs === undefined ? {} : {expiredNs}),
     };
+}
+
+/** What has expired stays so when rows are given more time. */
+function expiredNsOf(
+    known: TableDescriptor | undefined,
+    {ttlMs}: TableOptions,
+    {rebuilding}: ReadContext,
+): bigint | undefined {
+    if (known === undefined) return undefined;
+    const earlierMs = known.options.ttlMs;
+    const isLonger = earlierMs !== undefined && (ttlMs === undefined || ttlMs > earlierMs);
+    return isLonger && !rebuilding ? expiryCutoffNs(known) : known.expiredNs;
 }
 
 function refuseUnknownParts(json: sql.TableJson, context: ReadContext): void {

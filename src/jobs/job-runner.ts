@@ -7,7 +7,7 @@
  */
 import {rm} from 'node:fs/promises';
 import {join} from 'node:path';
-import type {TableDescriptor} from '../../catalog/descriptor.ts';
+import {expiryCutoffNs, type TableDescriptor} from '../../catalog/descriptor.ts';
 import {isStub, prefixRange, SPACE, tableRange} from '../../storage/hot/keys.ts';
 import type {SegmentMeta} from '../../storage/segments/manifest.ts';
 import type {Database} from '../database.ts';
@@ -183,6 +183,8 @@ export class JobRunner {
     #onCommitted(transaction: CommittedTransaction): void {
         this.#counters.note(transaction);
         if (transaction.truncated.length === 0 && transaction.altered.length === 0) return;
+        // Rows may expire sooner now.
+        for (const {tableId} of transaction.altered) this.#evictions.delete(tableId);
         for (const [tableId, tiers] of this.#known) {
             if (this.#database.catalog.tableById(tableId) !== undefined) continue;
             this.#known.delete(tableId);
@@ -253,15 +255,14 @@ export class JobRunner {
     }
 
     #evictionIsDue(table: TableDescriptor, now: number): boolean {
-        return table.options.ttlMs !== undefined && (this.#evictions.get(table.tableId)?.dueMs ?? 0) <= now;
+        return expiryCutoffNs(table) !== undefined && (this.#evictions.get(table.tableId)?.dueMs ?? 0) <= now;
     }
 
     async #evict(job: Job, table: TableDescriptor): Promise<void> {
-        const {ttlMs} = table.options;
         const store = this.#database.store(table);
-        if (ttlMs === undefined || store.retired) return;
+        const cutoffNs = expiryCutoffNs(table);
+        if (cutoffNs === undefined || store.retired) return;
         const began = performance.now();
-        const cutoffNs = BigInt(Date.now() - ttlMs) * 1_000_000n;
         const options = {
             cutoffNs,
             signal: job.abort.signal,
@@ -274,7 +275,7 @@ export class JobRunner {
         const expired = store.tiers.manifest.segments.filter((segment) => segment.maxUpdatedNs < cutoffNs);
         for (const segment of expired) await this.#evictSegment(job, table, segment, options);
         const took = performance.now() - began;
-        const oldestMs = hot.oldestNs === undefined ? ttlMs : Number((hot.oldestNs - cutoffNs) / 1_000_000n);
+        const oldestMs = hot.oldestNs === undefined ? (table.options.ttlMs ?? EVICTION_PAUSE_MS_MAX) : Number((hot.oldestNs - cutoffNs) / 1_000_000n);
         const pause = Math.min(Math.max(oldestMs, TICK_MS, took / EVICTION_SHARE), EVICTION_PAUSE_MS_MAX);
         this.#evictions.set(table.tableId, {dueMs: performance.now() + pause, from: hot.from});
     }

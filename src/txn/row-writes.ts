@@ -7,6 +7,7 @@
  * statement's mark. Uniqueness is decided against the newest committed state plus the transaction's own writes.
  */
 import assert from 'node:assert/strict';
+import {expiryCutoffNs} from '../../catalog/descriptor.ts';
 import {PgError} from '../../catalog/errors.ts';
 import type {Datum} from '../../catalog/types/datum.ts';
 import {DEFAULT_OUTPUT_SETTINGS} from '../../catalog/types/settings.ts';
@@ -213,11 +214,11 @@ export class RowWrites {
 
     /** An expired row is there no more, though nobody has removed it yet: it makes room. */
     #removeExpired(transaction: Transaction, head: Head): boolean {
-        const {ttlMs} = head.store.table.options;
-        if (ttlMs === undefined) return false;
+        const cutoffNs = expiryCutoffNs(head.store.table);
+        if (cutoffNs === undefined) return false;
         const current = currentRow(transaction, head);
         if (current === null || current.committed === null || current.values !== current.committed.values) return false;
-        if (current.committed.updatedNs >= BigInt(Date.now() - ttlMs) * 1_000_000n) return false;
+        if (current.committed.updatedNs >= cutoffNs) return false;
         lock(transaction, head);
         this.delete(transaction, head, current);
         this.#removedExpired = true;

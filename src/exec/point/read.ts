@@ -4,6 +4,7 @@
  * What must stay true: the transaction's own writes win, then the newest version not after the snapshot; rows of other
  * users and expired rows are not there.
  */
+import {expiryCutoffNs as tableExpiryCutoffNs} from '../../../catalog/descriptor.ts';
 import type {Datum} from '../../../catalog/types/datum.ts';
 import type {Frame} from '../../sql/compile/compile-expression.ts';
 import {type Head, visibleVersion} from '../../txn/head.ts';
@@ -16,8 +17,7 @@ import type {Access} from './access.ts';
 
 /** Rows with an older `_updated` have expired; undefined = the table's rows do not expire. */
 export function expiryCutoffNs(store: TableStore): bigint | undefined {
-    const {ttlMs} = store.table.options;
-    return ttlMs === undefined ? undefined : BigInt(Date.now() - ttlMs) * 1_000_000n;
+    return tableExpiryCutoffNs(store.table);
 }
 
 /** The version that the statement sees, or null. Throws ColdRow. */

@@ -123,7 +123,6 @@ describe('queries', () => {
         for (const sql of [
             `SELECT length(pg_notify('a', 'b')::text)`,
             `SELECT * FROM pg_sleep(0)`,
-            `SELECT pg_advisory_lock(1)`,
             `SELECT * FROM ts_stat('SELECT to_tsvector(body) FROM notes')`,
             `SELECT * INTO copy FROM notes`,
             `WITH gone AS (DELETE FROM notes RETURNING *) SELECT * FROM gone`,
