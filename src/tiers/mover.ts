@@ -153,6 +153,9 @@ export class Mover {
             }
             options.progress.done(relocation.count - relocation.stayingCount, segment.bytes);
             return chosen;
+        } catch (error) {
+            // What DDL has replaced or dropped meanwhile has no rows, or others: nothing is wrong with the hot store.
+            throw store.retired && relocation.visibleSeq === undefined ? tableChanged(table, error) : error;
         } finally {
             connection.closeSync();
             store.tiers.endRelocation();
@@ -189,6 +192,8 @@ export class Mover {
                 throw error;
             }
             options.progress.done(chosen.rows, added?.bytes ?? 0);
+        } catch (error) {
+            throw store.retired && relocation.visibleSeq === undefined ? tableChanged(table, error) : error;
         } finally {
             connection.closeSync();
             store.tiers.endRelocation();
@@ -378,9 +383,10 @@ export class Mover {
 
 const NOTHING = Buffer.alloc(0);
 
-export function tableChanged(table: TableDescriptor): PgError {
+export function tableChanged(table: TableDescriptor, cause?: unknown): PgError {
     return new PgError('40001', `table "${table.name}" was changed while its rows were moved`, {
         hint: 'Run it again.',
+        cause,
     });
 }
 

@@ -22,13 +22,19 @@ beforeAll(async () => {
 
 afterAll(() => server?.remove());
 
-test('pg_dump --schema-only gives statements that PostgreSQL runs', async (context) => {
-    context.skip(dumpMajor < SERVER_MAJOR, `pg_dump ${dumpMajor} refuses servers of version ${SERVER_MAJOR}`);
+test('pg_dump --schema-only gives statements that PostgreSQL runs, or says that it is older than the server', async () => {
     const client = await server.connect();
     await client.execute(`create table parts (id serial primary key, name text not null unique, price numeric(8, 2) check (price > 0));
         create index parts_price on parts (price); create view cheap as select * from parts where price < 1`);
     const connection = ['-h', '127.0.0.1', '-p', String(server.port), '-U', server.user, '-d', server.database];
-    const {stdout} = await runToEnd(requirePostgresProgram('pg_dump'), [...connection, '--schema-only', '--no-owner']);
+    const dump = [...connection, '--schema-only', '--no-owner'];
+    if (dumpMajor < SERVER_MAJOR) {
+        // The one stated reason: an older pg_dump refuses before it asks for anything.
+        const refused = runToEnd(requirePostgresProgram('pg_dump'), dump);
+        await expect(refused).rejects.toThrow('server version mismatch');
+        return;
+    }
+    const {stdout} = await runToEnd(requirePostgresProgram('pg_dump'), dump);
     expect(stdout).toContain('CREATE TABLE public.parts');
     const oracle = await PgliteOracle.start();
     await oracle.execute(stdout.replaceAll(/^\\(un)?restrict .*$/gm, ''));
