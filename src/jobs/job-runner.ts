@@ -275,7 +275,10 @@ export class JobRunner {
         const expired = store.tiers.manifest.segments.filter((segment) => segment.maxUpdatedNs < cutoffNs);
         for (const segment of expired) await this.#evictSegment(job, table, segment, options);
         const took = performance.now() - began;
-        const oldestMs = hot.oldestNs === undefined ? (table.options.ttlMs ?? EVICTION_PAUSE_MS_MAX) : Number((hot.oldestNs - cutoffNs) / 1_000_000n);
+        const oldestMs =
+            hot.oldestNs === undefined
+                ? (table.options.ttlMs ?? EVICTION_PAUSE_MS_MAX)
+                : Number((hot.oldestNs - cutoffNs) / 1_000_000n);
         const pause = Math.min(Math.max(oldestMs, TICK_MS, took / EVICTION_SHARE), EVICTION_PAUSE_MS_MAX);
         this.#evictions.set(table.tableId, {dueMs: performance.now() + pause, from: hot.from});
     }

@@ -16,7 +16,9 @@ let client: WireClient;
 beforeAll(async () => {
     server = await startTidewire();
     client = await server.connect();
-    await client.execute(`create table st (id integer primary key, v text unique) with (type = 'stream', ttl = '2 seconds')`);
+    await client.execute(
+        `create table st (id integer primary key, v text unique) with (type = 'stream', ttl = '2 seconds')`,
+    );
 }, 60_000);
 
 afterAll(() => server?.remove());
